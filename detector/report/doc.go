@@ -19,7 +19,7 @@
 // the agent, increase over all its processes and are never reused. While an
 // epoch lasts the process grants nothing, so reports of one epoch only add and
 // their order does not matter. A report of a later epoch replaces the earlier
-// state whole. Seq orders the reports of one Key; a full report replaces what
+// state whole. Seq orders the reports of one Key without gaps; a full report replaces what
 // reports of the same epoch with a lower Seq said.
 //
 // # Hops

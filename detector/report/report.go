@@ -162,7 +162,7 @@ func ParseCause(name string) (cause Cause, ok bool) {
 type State struct {
 	Key   Key
 	Epoch uint64 // the current wait epoch or, without waits, the last one
-	Seq   uint64 // increases with each report of this Key
+	Seq   uint64 // increases by one with each report of this Key, answers included
 	// Addition says that the report adds Holds to those of its epoch and
 	// leaves the rest as it was; it has no Waits. Otherwise the report is
 	// complete and replaces what was known.

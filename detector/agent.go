@@ -1,0 +1,263 @@
+package detector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// agent is one incarnation of an agent.
+type agent struct {
+	id            report.Agent
+	service, host string
+	heard         time.Time // zero if it was only mentioned by others
+	mentioned     time.Time
+	lost          bool // its lease ran out, or a later incarnation was heard
+	synced        bool // its last digest matched
+	pulled        time.Time
+	digest        report.Digest // of its blocked nodes
+	nodes         map[*node]struct{}
+	members       map[report.Member]struct{}
+}
+
+func (d *Detector) agent(id report.Agent) *agent {
+	a := d.agents[id]
+	if a == nil {
+		a = &agent{
+			id: id, mentioned: d.now,
+			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}),
+		}
+		d.agents[id] = a
+	}
+	return a
+}
+
+// report takes one batch.
+func (d *Detector) report(b *report.Batch) {
+	a := d.agent(b.Agent)
+	if !d.hear(a) {
+		d.stats.Stale += uint64(len(b.States))
+		return
+	}
+	a.service, a.host = b.Service, b.Host
+	for i := range b.States {
+		d.stats.Reports++
+		if !d.accept(&b.States[i]) {
+			d.stats.Stale++
+		}
+	}
+	if b.Answer != nil {
+		if r := d.rounds[b.Answer.Round]; r != nil {
+			r.answered(b)
+			d.finished(r)
+		}
+	}
+	if b.Heartbeat != nil {
+		d.heartbeat(a, b)
+	}
+}
+
+// hear renews an agent's lease. It reports false for an incarnation that is
+// known to be over.
+func (d *Detector) hear(a *agent) bool {
+	newest := d.newest[a.id.Name]
+	switch {
+	case newest == nil:
+		d.newest[a.id.Name] = a
+	case newest.id.Incarnation > a.id.Incarnation:
+		return false
+	case newest != a:
+		d.newest[a.id.Name] = a
+		d.end(newest, report.Crashed)
+	}
+	a.heard, a.lost = d.now, false
+	return true
+}
+
+// heartbeat compares what is known of an agent with what it says it reported.
+func (d *Detector) heartbeat(a *agent, b *report.Batch) {
+	h := b.Heartbeat
+	if h.Complete {
+		d.forgetOmitted(a, b.States)
+	}
+	d.setMembers(a, h.Members)
+	a.synced = a.digest == h.Digest
+	switch {
+	case h.Leaving:
+		d.end(a, report.Crashed)
+	case !a.synced:
+		d.stats.Gaps++
+		d.pull(a)
+	}
+}
+
+// forgetOmitted ends the waits that an agent's complete set does not have.
+func (d *Detector) forgetOmitted(a *agent, complete []report.State) {
+	listed := make(map[report.Key]struct{}, len(complete))
+	for i := range complete {
+		listed[complete[i].Key] = struct{}{}
+	}
+	for _, n := range d.blockedNodes(a) {
+		if _, ok := listed[n.key]; !ok {
+			d.release(n, unknownCause)
+		}
+	}
+}
+
+// pull asks an agent for everything, at most once in each Config.AskAgain.
+func (d *Detector) pull(a *agent) {
+	if !a.pulled.IsZero() && d.now.Sub(a.pulled) < d.cfg.AskAgain {
+		return
+	}
+	a.pulled = d.now
+	d.stats.Questions++
+	d.emit(Ask{a.id, report.Question{Everything: true}})
+}
+
+func (d *Detector) blockedNodes(a *agent) []*node {
+	var blocked []*node
+	for n := range a.nodes {
+		if n.blocked {
+			blocked = append(blocked, n)
+		}
+	}
+	slices.SortFunc(blocked, compareNodes)
+	return blocked
+}
+
+// expireLeases ends the waits of the agents that fell silent. What they
+// consumed becomes unknown: their processes may live on.
+func (d *Detector) expireLeases() {
+	for _, a := range d.agents {
+		silence := d.now.Sub(later(a.heard, a.mentioned))
+		switch {
+		case a.lost && len(a.nodes) == 0 && silence > graveTime:
+			delete(d.agents, a.id)
+			if d.newest[a.id.Name] == a {
+				delete(d.newest, a.id.Name)
+			}
+		case a.lost || silence < d.cfg.Lease:
+		case a.heard.IsZero():
+			a.lost = true
+		default:
+			for m := range a.members {
+				if q := d.queues[m.Queue]; q != nil {
+					d.addUnknown(q, a)
+				}
+			}
+			d.end(a, unknownCause)
+		}
+	}
+}
+
+// end drops all that an incarnation of an agent has reported.
+func (d *Detector) end(a *agent, cause report.Cause) {
+	a.lost, a.synced = true, false
+	for _, n := range d.blockedNodes(a) {
+		d.release(n, cause)
+	}
+	d.setMembers(a, nil)
+	if cause != unknownCause {
+		for _, q := range d.queues {
+			d.dropUnknown(q, a)
+		}
+	}
+}
+
+// setMembers makes members the complete list of what an agent's processes
+// consume.
+func (d *Detector) setMembers(a *agent, members []report.Member) {
+	want := make(map[report.Member]struct{}, len(members))
+	for _, m := range members {
+		want[m] = struct{}{}
+		if _, ok := a.members[m]; !ok {
+			d.join(d.node(m.Key), m.Queue)
+		}
+	}
+	for m := range a.members {
+		if _, ok := want[m]; !ok {
+			d.leave(d.node(m.Key), m.Queue)
+		}
+	}
+	a.members = want
+	if len(members) == 0 {
+		return
+	}
+	for _, q := range d.queues {
+		for silent := range q.unknown {
+			if silent == a || (silent.id.Name == a.id.Name && silent.id.Incarnation < a.id.Incarnation) {
+				d.dropUnknown(q, silent)
+			}
+		}
+	}
+}
+
+func (d *Detector) join(n *node, name string) {
+	q := d.queue(name)
+	if _, ok := q.members[n]; ok {
+		return
+	}
+	q.members[n] = struct{}{}
+	n.queues++
+	d.graph.Hold(q.vertex, n.vertex)
+}
+
+func (d *Detector) leave(n *node, name string) {
+	q := d.queue(name)
+	if _, ok := q.members[n]; ok {
+		delete(q.members, n)
+		n.queues--
+		d.graph.Release(q.vertex, n.vertex)
+		d.collect(n)
+	}
+	d.collectQueue(q)
+}
+
+func (d *Detector) addUnknown(q *queue, a *agent) {
+	q.unknown[a]++
+	d.graph.Hold(q.vertex, d.stranger)
+}
+
+func (d *Detector) dropUnknown(q *queue, a *agent) {
+	if _, ok := q.unknown[a]; !ok {
+		return
+	}
+	delete(q.unknown, a)
+	if len(q.unknown) == 0 {
+		d.graph.Release(q.vertex, d.stranger)
+		d.collectQueue(q)
+	}
+}
+
+// countMembers forgets the unknown members of a queue once the broker has no
+// more consumers than are known.
+func (d *Detector) countMembers(q *queue, c QueueCounted) {
+	if c.Err != "" || c.Consumers > len(q.members) {
+		return
+	}
+	for a := range q.unknown {
+		d.dropUnknown(q, a)
+	}
+}
+
+// recovering reports whether an agent that is known of has not been heard, or
+// has not been heard out.
+func (d *Detector) recovering() bool {
+	if d.now.Sub(d.start) < d.cfg.Lease/2 {
+		return true
+	}
+	for _, a := range d.agents {
+		if !a.lost && !a.synced {
+			return true
+		}
+	}
+	return false
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,281 @@
+package detector
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// round is one asking about a core. Its members were all blocked together, each
+// on the next, at the moment of asking if every one of them says afterwards
+// that it is in the same wait epoch and still holds what its predecessor waits
+// for: an epoch lasts without a break, and what is held in it stays held.
+type round struct {
+	id      uint64
+	verdict *verdict
+	core    core // as it stood at the moment of asking
+
+	silent  map[report.Agent]struct{} // asked and not heard yet
+	answers map[report.Key]report.State
+	taken   map[report.Resource]string // requests that were taken, and by which agent
+	failed  string                     // why the round cannot confirm, if that is known already
+	counts  map[string]*QueueCounted   // by queue; nil until counted
+}
+
+// ask begins a round about a verdict's core and drops the one under way.
+func (d *Detector) ask(v *verdict) {
+	if v.round != nil {
+		delete(d.rounds, v.round.id)
+		v.reason = v.round.missing()
+	}
+	d.lastID++
+	r := &round{
+		id: d.lastID, verdict: v, core: v.core,
+		silent:  make(map[report.Agent]struct{}),
+		answers: make(map[report.Key]report.State),
+		taken:   make(map[report.Resource]string),
+		counts:  make(map[string]*QueueCounted),
+	}
+	d.rounds[r.id], v.round = r, r
+	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
+	v.asks++
+	for _, a := range r.agents() {
+		r.silent[a] = struct{}{}
+		d.stats.Questions++
+		d.emit(Ask{a, r.question(a)})
+	}
+	for _, name := range r.queues() {
+		r.counts[name] = nil
+		d.emit(CountQueue{Round: r.id, Queue: name})
+	}
+}
+
+// agents returns the agents of the members, sorted.
+func (r *round) agents() []report.Agent {
+	var agents []report.Agent
+	for _, m := range r.core {
+		agents = append(agents, m.node.key.Agent)
+	}
+	slices.SortFunc(agents, func(a, b report.Agent) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(agents)
+}
+
+// question asks one agent about its members of the core, and whether it has
+// taken any request that nobody is known to have taken.
+func (r *round) question(a report.Agent) report.Question {
+	q := report.Question{Round: r.id}
+	for _, m := range r.core {
+		if m.node.key.Agent == a {
+			q.Processes = append(q.Processes, m.node.key)
+		}
+		for _, w := range m.waits {
+			if w.queue != nil && w.Kind == report.Reply {
+				q.Replies = append(q.Replies, w.Resource)
+			}
+		}
+	}
+	return q
+}
+
+// queues returns the queues in which requests of the core lie untaken, sorted.
+func (r *round) queues() []string {
+	var names []string
+	for _, m := range r.core {
+		for _, w := range m.waits {
+			if w.queue != nil {
+				names = append(names, w.queue.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (r *round) answered(b *report.Batch) {
+	if _, asked := r.silent[b.Agent]; !asked {
+		return
+	}
+	delete(r.silent, b.Agent)
+	for _, s := range b.States {
+		r.answers[s.Key] = s
+	}
+	for _, name := range b.Answer.Taken {
+		r.taken[name] = b.Agent.Name
+	}
+}
+
+func (r *round) unreachable(a report.Agent) {
+	if _, asked := r.silent[a]; asked {
+		delete(r.silent, a)
+		r.failed = fmt.Sprintf("the agent %s cannot be asked", a.Name)
+	}
+}
+
+func (r *round) counted(c QueueCounted) {
+	if _, asked := r.counts[c.Queue]; asked {
+		r.counts[c.Queue] = &c
+	}
+}
+
+// missing words what a round that was dropped was still waiting for.
+func (r *round) missing() string {
+	for _, a := range r.agents() {
+		if _, silent := r.silent[a]; silent {
+			return fmt.Sprintf("the agent %s has not answered", a.Name)
+		}
+	}
+	for _, name := range r.queues() {
+		if r.counts[name] == nil {
+			return fmt.Sprintf("the broker has not counted the queue %s", name)
+		}
+	}
+	return r.verdict.reason
+}
+
+func (r *round) complete() bool {
+	for _, c := range r.counts {
+		if c == nil {
+			return false
+		}
+	}
+	return len(r.silent) == 0
+}
+
+// finished puts a round that has all its answers before judge, which looks at
+// it after the graph has been brought in line with them.
+func (d *Detector) finished(r *round) {
+	if r.complete() && d.rounds[r.id] == r {
+		d.ready = append(d.ready, r)
+	}
+}
+
+// conclude confirms the verdict of a complete round, or says why not.
+func (d *Detector) conclude(r *round) {
+	v := r.verdict
+	if d.rounds[r.id] != r || v.round != r {
+		return
+	}
+	delete(d.rounds, r.id)
+	v.round = nil
+	if v.reason = r.objection(); v.reason != "" {
+		return
+	}
+	if !v.core.sameEdges(r.core) {
+		d.ask(v)
+		return
+	}
+	if v.status == Suspected {
+		v.status, v.confirmed = Confirmed, d.now
+	}
+	v.proven = v.core
+	d.announce(v, false)
+}
+
+// objection returns why the answers do not confirm the core, empty if they do.
+func (r *round) objection() string {
+	if r.failed != "" {
+		return r.failed
+	}
+	for i := range r.core {
+		if o := r.memberObjection(&r.core[i]); o != "" {
+			return o
+		}
+	}
+	for _, name := range r.queues() {
+		if o := r.queueObjection(name); o != "" {
+			return o
+		}
+	}
+	return ""
+}
+
+func (r *round) memberObjection(m *coreMember) string {
+	s, ok := r.answers[m.node.key]
+	name := m.node.key.Process
+	switch {
+	case !ok:
+		return fmt.Sprintf("its agent does not know %s", name)
+	case len(s.Waits) == 0, s.Epoch != m.epoch:
+		return fmt.Sprintf("%s is not blocked on it any more", name)
+	case m.node.breach || s.Breach:
+		return fmt.Sprintf("%s has answered a request while it claimed to be blocked", name)
+	case s.Need != m.need || len(s.Waits) != len(m.waits):
+		return fmt.Sprintf("%s waits for something else by now", name)
+	}
+	for _, w := range m.waits {
+		if !awaits(s.Waits, w.Resource) {
+			return fmt.Sprintf("%s waits for something else by now", name)
+		}
+		if !w.inside {
+			continue
+		}
+		if o := r.edgeObjection(name, &w); o != "" {
+			return o
+		}
+	}
+	return ""
+}
+
+// edgeObjection checks the far end of one wait.
+func (r *round) edgeObjection(waiter string, w *coreWait) string {
+	if w.queue != nil {
+		if by, taken := r.taken[w.Resource]; taken {
+			return fmt.Sprintf("the request of %s was taken by %s", waiter, by)
+		}
+		return ""
+	}
+	if w.Kind == report.Permit || w.Kind == report.Buffer {
+		return fmt.Sprintf("nobody vouches for all who can grant the %v %s", w.Kind, w.Resource)
+	}
+	for _, h := range w.holders {
+		s := r.answers[h.key]
+		if !slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == w.Resource }) {
+			return fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, waiter)
+		}
+	}
+	return ""
+}
+
+// queueObjection holds the broker's figures against what is known of a queue.
+func (r *round) queueObjection(name string) string {
+	c, untaken, members := r.counts[name], 0, 0
+	for _, m := range r.core {
+		for _, w := range m.waits {
+			if w.queue != nil && w.queue.name == name {
+				untaken++
+				members = len(w.holders)
+			}
+		}
+	}
+	switch {
+	case c.Err != "":
+		return fmt.Sprintf("the broker does not count the queue %s: %s", name, c.Err)
+	case c.Consumers != members:
+		return fmt.Sprintf("the queue %s has %d consumers, of which %d are known", name, c.Consumers, members)
+	case c.Ready < untaken:
+		return fmt.Sprintf("the queue %s has %d requests ready, not the %d that wait", name, c.Ready, untaken)
+	}
+	return ""
+}
+
+// countSilent asks the broker about the queues of which a consumer's agent
+// fell silent, while somebody waits for them: if the broker has no more
+// consumers than are known, nobody is missing.
+func (d *Detector) countSilent() {
+	if d.now.Before(d.countAt) {
+		return
+	}
+	d.countAt = d.now.Add(d.cfg.Remind)
+	var names []string
+	for name, q := range d.queues {
+		if len(q.unknown) > 0 && q.waiters > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		d.emit(CountQueue{Queue: name})
+	}
+}

@@ -1,0 +1,224 @@
+package detector
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/waitfor"
+)
+
+// core is a core as it stood in the graph at one instant: the evidence for a
+// verdict.
+type core []coreMember
+
+// coreMember is one process of a core, blocked in one epoch.
+type coreMember struct {
+	node  *node
+	epoch uint64
+	need  int
+	waits []coreWait
+}
+
+// coreWait is one resource that a member waits for. Inside says that only
+// members of the core can grant it: granting everything outside would leave it
+// ungranted. Those waits are the edges of the core.
+type coreWait struct {
+	report.Wait
+	inside  bool
+	queue   *queue  // where the request lies, if nobody is known to have taken it
+	holders []*node // sorted; of the queue's members if queue is set
+}
+
+func compareNodes(a, b *node) int {
+	return cmp.Or(
+		strings.Compare(a.key.Process, b.key.Process),
+		strings.Compare(a.key.Agent.Name, b.key.Agent.Name),
+		cmp.Compare(a.key.Agent.Incarnation, b.key.Agent.Incarnation),
+		cmp.Compare(a.key.Activation, b.key.Activation),
+	)
+}
+
+// cores returns the graph's cores, their members and themselves sorted.
+func (d *Detector) cores() []core {
+	var cores []core
+	for _, vertices := range d.graph.Cores() {
+		cores = append(cores, d.coreOf(vertices))
+	}
+	slices.SortFunc(cores, func(a, b core) int { return compareNodes(a[0].node, b[0].node) })
+	return cores
+}
+
+func (d *Detector) coreOf(vertices []waitfor.Process) core {
+	in := make(map[*node]struct{}, len(vertices))
+	c := make(core, 0, len(vertices))
+	for _, v := range vertices {
+		n := d.vertices[v]
+		in[n] = struct{}{}
+		c = append(c, coreMember{node: n, epoch: n.shown.epoch, need: n.shown.need})
+	}
+	slices.SortFunc(c, func(a, b coreMember) int { return compareNodes(a.node, b.node) })
+	for i := range c {
+		for _, t := range c[i].node.shown.waits {
+			w := coreWait{Wait: t.wait, queue: t.on.untaken(), holders: t.on.grantors()}
+			w.inside = len(w.holders) > 0
+			for _, h := range w.holders {
+				_, ok := in[h]
+				w.inside = w.inside && ok
+			}
+			w.inside = w.inside && (w.queue == nil || len(w.queue.unknown) == 0)
+			c[i].waits = append(c[i].waits, w)
+		}
+	}
+	return c
+}
+
+// grantors returns those who can grant r, sorted.
+func (r *resource) grantors() []*node {
+	set := r.holders
+	if q := r.untaken(); q != nil {
+		set = q.members
+	}
+	nodes := make([]*node, 0, len(set))
+	for n := range set {
+		nodes = append(nodes, n)
+	}
+	slices.SortFunc(nodes, compareNodes)
+	return nodes
+}
+
+// sameMembers reports whether two cores consist of the same wait epochs.
+func (c core) sameMembers(o core) bool {
+	return slices.EqualFunc(c, o, func(a, b coreMember) bool { return a.node == b.node && a.epoch == b.epoch })
+}
+
+// sameEdges reports whether two cores have the same edges too.
+func (c core) sameEdges(o core) bool {
+	return slices.EqualFunc(c, o, func(a, b coreMember) bool {
+		return a.node == b.node && a.epoch == b.epoch && a.need == b.need && slices.EqualFunc(a.waits, b.waits, sameCoreWait)
+	})
+}
+
+func sameCoreWait(a, b coreWait) bool {
+	return a.Resource == b.Resource && a.inside == b.inside && a.queue == b.queue && (!a.inside || slices.Equal(a.holders, b.holders))
+}
+
+// id names a core for good.
+func (c core) id() string {
+	const prime, offset = 1099511628211, 14695981039346656037 // FNV-1a
+	h := uint64(offset)
+	add := func(s string) {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * prime
+		}
+		h *= prime // ends each string
+	}
+	for _, m := range c {
+		add(m.node.key.String())
+		for e := m.epoch; e > 0; e >>= 8 {
+			h = (h ^ e&0xff) * prime
+		}
+	}
+	const digits = "0123456789abcdefghijklmnopqrstuv"
+	var name [12]byte
+	for i := range name {
+		name[i] = digits[h>>(64-5*(i+1))&31]
+	}
+	return string(name[:])
+}
+
+// kind tells the shape of a core.
+func (c core) kind() Kind {
+	if len(c) == 1 {
+		return Self
+	}
+	for _, m := range c {
+		if len(m.waits) != 1 || len(m.waits[0].holders) != 1 || m.waits[0].queue != nil {
+			return Knot
+		}
+	}
+	return Cycle
+}
+
+// since returns when the youngest wait of a core began.
+func (c core) since() time.Time {
+	var since time.Time
+	for _, m := range c {
+		for _, w := range m.waits {
+			since = later(since, w.Since)
+		}
+	}
+	return since
+}
+
+// earliest returns the earlier of at and the wait's deadline; zero is never.
+func earliest(at time.Time, w report.Wait) time.Time {
+	if at.IsZero() || (!w.Deadline.IsZero() && w.Deadline.Before(at)) {
+		return w.Deadline
+	}
+	return at
+}
+
+// inBand reports whether an agent saw one of the core's edges close on itself.
+func (c core) inBand() bool {
+	for _, m := range c {
+		for _, w := range m.waits {
+			for _, h := range w.holders {
+				if w.inside && h.holds[w.Resource].Closes {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// inOrder returns the members so that, as far as possible, each waits for the
+// next, beginning with the one whose wait is the oldest.
+func (c core) inOrder() []coreMember {
+	at := make(map[*node]int, len(c))
+	first := 0
+	for i, m := range c {
+		at[m.node] = i
+		if m.oldest().Before(c[first].oldest()) {
+			first = i
+		}
+	}
+	ordered := make([]coreMember, 0, len(c))
+	for i := first; ; {
+		for ok := true; ok; {
+			ordered = append(ordered, c[i])
+			delete(at, c[i].node)
+			i, ok = c[i].next(at)
+		}
+		i = slices.IndexFunc(c, func(m coreMember) bool { _, left := at[m.node]; return left })
+		if i < 0 {
+			return ordered
+		}
+	}
+}
+
+// oldest returns when the member's first wait began.
+func (m *coreMember) oldest() time.Time {
+	var at time.Time
+	for _, w := range m.waits {
+		if at.IsZero() || w.Since.Before(at) {
+			at = w.Since
+		}
+	}
+	return at
+}
+
+// next returns the place of a holder that m waits for and that is left.
+func (m *coreMember) next(left map[*node]int) (i int, ok bool) {
+	for _, w := range m.waits {
+		for _, h := range w.holders {
+			if i, ok = left[h]; ok {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,220 @@
+package detector
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/waitfor"
+)
+
+// resource is a resource by its name, as the graph knows it.
+type resource struct {
+	name    report.Resource
+	kind    report.Kind
+	vertex  waitfor.Resource
+	waiters map[*node]struct{} // whose shown waits name it
+	holders map[*node]struct{} // whose shown holds name it
+	// queue is where the request lies whose reply this is, if that is known.
+	// While nobody is known to have taken the request, its caller waits for
+	// any consumer of the queue: its edge in the graph leads there.
+	queue *queue
+}
+
+// queue is a queue on the broker with the processes that consume it.
+type queue struct {
+	name    string
+	vertex  waitfor.Resource
+	members map[*node]struct{}
+	// unknown counts, by agents that fell silent, the members that may or
+	// may not be left. While there are any, somebody may take the request.
+	unknown map[*agent]int
+	waiters int // resources that refer to this queue
+}
+
+func (d *Detector) resource(w *report.Wait) *resource {
+	r := d.resourceNamed(w.Resource, w.Kind)
+	if name, ok := queueOf(w); ok && r.queue == nil {
+		r.queue = d.queue(name)
+		r.queue.waiters++
+	}
+	return r
+}
+
+// queueOf returns the queue in which a wait's request lies until it is taken.
+func queueOf(w *report.Wait) (name string, ok bool) {
+	switch w.Kind {
+	case report.Reply:
+		return w.Destination.Queue()
+	case report.Queue:
+		return string(w.Resource), true
+	default:
+		return "", false
+	}
+}
+
+func (d *Detector) resourceNamed(name report.Resource, kind report.Kind) *resource {
+	r := d.resources[name]
+	if r == nil {
+		r = &resource{
+			name: name, kind: kind, vertex: d.graph.AddResource(),
+			waiters: make(map[*node]struct{}), holders: make(map[*node]struct{}),
+		}
+		d.resources[name] = r
+	}
+	return r
+}
+
+func (d *Detector) queue(name string) *queue {
+	q := d.queues[name]
+	if q == nil {
+		q = &queue{
+			name: name, vertex: d.graph.AddResource(),
+			members: make(map[*node]struct{}), unknown: make(map[*agent]int),
+		}
+		d.queues[name] = q
+	}
+	return q
+}
+
+// untaken returns the queue in which the request lies for whose reply r
+// stands, nil if it has been taken or lies nobody knows where.
+func (r *resource) untaken() *queue {
+	if len(r.holders) > 0 {
+		return nil
+	}
+	return r.queue
+}
+
+// vertexNow is what a wait for r leads to in the graph.
+func (r *resource) vertexNow() waitfor.Resource {
+	if q := r.untaken(); q != nil {
+		return q.vertex
+	}
+	return r.vertex
+}
+
+// refresh makes the graph say of a node what derive works out.
+func (d *Detector) refresh(n *node) {
+	epoch, waits, need, byHints := n.derive()
+	d.recheck = d.recheck || (n.verdict != nil && n.shown.epoch != epoch)
+	n.shown.epoch, n.shown.hint = epoch, byHints
+	d.showHolds(n, byHints)
+	d.showWaits(n, need, waits)
+}
+
+func (d *Detector) showHolds(n *node, byHints bool) {
+	want := make(map[report.Resource]struct{}, len(n.holds))
+	if byHints {
+		for _, h := range n.hints {
+			if h.Epoch == n.shown.epoch && h.owes != "" {
+				want[h.owes] = struct{}{}
+			}
+		}
+	} else {
+		for name := range n.holds {
+			want[name] = struct{}{}
+		}
+	}
+	for r := range n.shown.holds {
+		if _, ok := want[r.name]; !ok {
+			d.hideHold(n, r)
+		}
+	}
+	for name := range want {
+		d.showHold(n, name)
+	}
+}
+
+func (d *Detector) showHold(n *node, name report.Resource) {
+	r := d.resourceNamed(name, n.holds[name].Kind)
+	if _, ok := n.shown.holds[r]; ok {
+		return
+	}
+	n.shown.holds[r] = struct{}{}
+	r.holders[n] = struct{}{}
+	d.graph.Hold(r.vertex, n.vertex)
+	if len(r.holders) == 1 {
+		d.redirect(r)
+	}
+}
+
+func (d *Detector) hideHold(n *node, r *resource) {
+	delete(n.shown.holds, r)
+	delete(r.holders, n)
+	if len(r.holders) == 0 {
+		d.redirect(r)
+	}
+	d.graph.Release(r.vertex, n.vertex)
+	d.collectResource(r)
+}
+
+// redirect leads the waiters of a reply anew after its request was taken, or
+// lost its last known holder.
+func (d *Detector) redirect(r *resource) {
+	if r.queue == nil {
+		return
+	}
+	for n := range r.waiters {
+		d.block(n)
+	}
+}
+
+func (d *Detector) showWaits(n *node, need int, waits []report.Wait) {
+	if n.shown.need == need && slices.EqualFunc(n.shown.waits, waits, sameWait) {
+		return
+	}
+	before := n.shown.waits
+	n.shown.waits, n.shown.need = make([]target, 0, len(waits)), need
+	for i := range waits {
+		r := d.resource(&waits[i])
+		r.waiters[n] = struct{}{}
+		n.shown.waits = append(n.shown.waits, target{waits[i], r})
+	}
+	d.block(n)
+	for _, t := range before {
+		if !awaits(waits, t.on.name) {
+			delete(t.on.waiters, n)
+			d.collectResource(t.on)
+		}
+	}
+}
+
+func sameWait(t target, w report.Wait) bool { return t.wait == w }
+
+// block hands a node's waits to the graph.
+func (d *Detector) block(n *node) {
+	if len(n.shown.waits) == 0 {
+		d.graph.Unblock(n.vertex)
+		return
+	}
+	on := make([]waitfor.Resource, 0, len(n.shown.waits))
+	for _, t := range n.shown.waits {
+		on = append(on, t.on.vertexNow())
+	}
+	d.graph.Block(n.vertex, n.shown.need, on)
+}
+
+// collectResource forgets a resource that nobody waits for or holds.
+func (d *Detector) collectResource(r *resource) {
+	if len(r.waiters) > 0 || len(r.holders) > 0 {
+		return
+	}
+	d.graph.RemoveResource(r.vertex)
+	delete(d.resources, r.name)
+	if q := r.queue; q != nil {
+		q.waiters--
+		d.collectQueue(q)
+	}
+}
+
+func (d *Detector) collectQueue(q *queue) {
+	if q.waiters == 0 && len(q.members) == 0 && len(q.unknown) == 0 {
+		d.graph.RemoveResource(q.vertex)
+		delete(d.queues, q.name)
+	}
+}
+
+func sortWaits(waits []report.Wait) {
+	slices.SortFunc(waits, func(a, b report.Wait) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
+}

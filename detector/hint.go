@@ -1,0 +1,126 @@
+package detector
+
+import (
+	"container/heap"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// hintID names the hold whose chain a hint comes from.
+type hintID struct {
+	from *node
+	via  report.Resource
+}
+
+// hint is one hop: its process waits for reply and, if it is not the outermost
+// of its chain, owes the reply that the hop before it waits for.
+type hint struct {
+	report.Hop
+	owes report.Resource // "" for the outermost
+}
+
+// hint spreads the chain of a hold over the nodes that it speaks of.
+func (d *Detector) hint(from *node, h *report.Hold) {
+	if len(h.Chain) == 0 {
+		return
+	}
+	id := hintID{from, h.Resource}
+	var owes report.Resource
+	var spoken []*node
+	for _, hop := range h.Chain {
+		if n := d.node(hop.Key); n != from {
+			if n.hints == nil {
+				n.hints = make(map[hintID]hint)
+			}
+			n.hints[id] = hint{hop, owes}
+			spoken = append(spoken, n)
+			if !hop.Deadline.IsZero() {
+				heap.Push(&d.expiries, expiry{hop.Deadline, n, id})
+			}
+			d.refresh(n)
+		}
+		owes = hop.Reply
+	}
+	if from.hinted == nil {
+		from.hinted = make(map[hintID][]*node)
+	}
+	from.hinted[id] = spoken
+}
+
+// dropHints takes back all that the chains of a node's holds said.
+func (d *Detector) dropHints(from *node) {
+	for id, spoken := range from.hinted {
+		for _, n := range spoken {
+			d.dropHint(n, id)
+		}
+	}
+	clear(from.hinted)
+}
+
+func (d *Detector) dropHint(n *node, id hintID) {
+	if _, ok := n.hints[id]; ok {
+		delete(n.hints, id)
+		d.refresh(n)
+		d.collect(n)
+	}
+}
+
+// expiry is the deadline of one hop.
+type expiry struct {
+	at time.Time
+	n  *node
+	id hintID
+}
+
+type expiries []expiry
+
+func (e expiries) Len() int           { return len(e) }
+func (e expiries) Less(i, j int) bool { return e[i].at.Before(e[j].at) }
+func (e expiries) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
+func (e *expiries) Push(x any)        { *e = append(*e, x.(expiry)) }
+func (e *expiries) Pop() any {
+	old := *e
+	last := old[len(old)-1]
+	old[len(old)-1] = expiry{}
+	*e = old[:len(old)-1]
+	return last
+}
+
+// expireHints drops the hops whose deadline has passed: their processes have
+// gone on, whatever became of them.
+func (d *Detector) expireHints() {
+	for len(d.expiries) > 0 && !d.expiries[0].at.After(d.now) {
+		e := heap.Pop(&d.expiries).(expiry)
+		if h, ok := e.n.hints[e.id]; ok && h.Deadline.Equal(e.at) {
+			d.dropHint(e.n, e.id)
+		}
+	}
+}
+
+// derive works out what the graph should say of a node: what its agent says,
+// unless hints speak of a later epoch.
+func (n *node) derive() (epoch uint64, waits []report.Wait, need int, byHints bool) {
+	for _, h := range n.hints {
+		epoch = max(epoch, h.Epoch)
+	}
+	if epoch <= n.epoch {
+		return n.epoch, n.waits, n.need, false
+	}
+	for _, h := range n.hints {
+		if h.Epoch == epoch && !h.Partial && !awaits(waits, h.Reply) {
+			waits = append(waits, report.Wait{Resource: h.Reply, Kind: report.Reply, Deadline: h.Deadline})
+		}
+	}
+	sortWaits(waits)
+	return epoch, waits, len(waits), true
+}
+
+func awaits(waits []report.Wait, r report.Resource) bool {
+	for i := range waits {
+		if waits[i].Resource == r {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,194 @@
+package detector
+
+import (
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/waitfor"
+)
+
+// node is one process: what its agent says of it and what the call chains of
+// others hint at. What stands in the graph is derived from both by refresh.
+type node struct {
+	key    report.Key
+	agent  *agent
+	vertex waitfor.Process
+
+	// What the agent last said. seq is the last report in an unbroken row,
+	// base the last complete one; both are 0 if there was none.
+	epoch     uint64
+	seq, base uint64
+	blocked   bool
+	waits     []report.Wait
+	need      int
+	holds     map[report.Resource]report.Hold
+	breach    bool
+	ended     report.Cause // how the last epoch known to have ended did
+
+	hints  map[hintID]hint
+	hinted map[hintID][]*node // by the holds of this node: whom their chains speak of
+	queues int                // of which it is a member
+
+	shown   shown // what stands in the graph
+	verdict *verdict
+}
+
+// shown is what the graph says of a node.
+type shown struct {
+	epoch uint64
+	hint  bool // derived from hints alone
+	need  int
+	waits []target
+	holds map[*resource]struct{}
+}
+
+// target is one resource that a node waits for.
+type target struct {
+	wait report.Wait
+	on   *resource
+}
+
+// grave marks a node that went on: it is kept for a while so that late reports
+// of its old epochs are recognized.
+type grave struct {
+	node  *node
+	epoch uint64
+	until time.Time
+}
+
+// unknownCause stands for the end of an epoch of which no report told.
+const unknownCause report.Cause = 0
+
+// graveTime is how long a process that went on is remembered.
+const graveTime = 30 * time.Second
+
+// node returns the node for key, which it makes if there is none.
+func (d *Detector) node(key report.Key) *node {
+	n := d.nodes[key]
+	if n == nil {
+		n = &node{key: key, agent: d.agent(key.Agent), vertex: d.graph.AddProcess()}
+		n.shown.holds = make(map[*resource]struct{})
+		d.nodes[key] = n
+		for len(d.vertices) <= int(n.vertex) {
+			d.vertices = append(d.vertices, nil)
+		}
+		d.vertices[n.vertex] = n
+		n.agent.nodes[n] = struct{}{}
+	}
+	return n
+}
+
+// collect forgets a node about which nothing is known any more.
+func (d *Detector) collect(n *node) {
+	if n.blocked || n.seq != 0 || len(n.hints) > 0 || n.queues > 0 || d.nodes[n.key] != n {
+		return
+	}
+	d.graph.RemoveProcess(n.vertex)
+	d.vertices[n.vertex] = nil
+	delete(d.nodes, n.key)
+	delete(n.agent.nodes, n)
+}
+
+// accept takes one reported state of a process, and reports whether it was
+// news. A state that leaves a gap is taken as far as it goes and makes the
+// digests differ, so that the gap is closed by a pull.
+func (d *Detector) accept(s *report.State) bool {
+	n := d.node(s.Key)
+	switch {
+	case s.Addition:
+		return d.acceptAddition(n, s)
+	case n.seq != 0 && s.Seq <= n.base, s.Epoch < n.epoch:
+		return false
+	}
+	if n.blocked {
+		n.agent.digest.Remove(n.key, n.epoch, n.seq)
+	}
+	d.dropHints(n)
+	n.endEpoch(s)
+	n.epoch, n.seq, n.base = s.Epoch, s.Seq, s.Seq
+	n.blocked, n.waits, n.need = len(s.Waits) > 0, s.Waits, s.Need
+	n.holds = make(map[report.Resource]report.Hold, len(s.Holds))
+	if s.Breach && !n.breach {
+		n.breach = true
+		d.stats.Breaches++
+	}
+	if n.blocked {
+		n.agent.digest.Add(n.key, n.epoch, n.seq)
+	} else {
+		d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
+	}
+	for _, h := range s.Holds {
+		d.takeHold(n, h)
+	}
+	d.refresh(n)
+	return true
+}
+
+func (d *Detector) acceptAddition(n *node, s *report.State) bool {
+	if !n.blocked || s.Epoch != n.epoch || s.Seq <= n.base {
+		if s.Epoch > n.epoch {
+			d.pull(n.agent)
+		}
+		return false
+	}
+	if s.Seq == n.seq+1 {
+		n.agent.digest.Remove(n.key, n.epoch, n.seq)
+		n.seq = s.Seq
+		n.agent.digest.Add(n.key, n.epoch, n.seq)
+	}
+	for _, h := range s.Holds {
+		if _, known := n.holds[h.Resource]; !known {
+			d.takeHold(n, h)
+			d.showHold(n, h.Resource)
+		}
+	}
+	return true
+}
+
+// takeHold records a hold and, while the node is blocked, what its chain hints.
+func (d *Detector) takeHold(n *node, h report.Hold) {
+	n.holds[h.Resource] = h
+	if n.blocked {
+		d.hint(n, &h)
+	}
+}
+
+// endEpoch notes how the epoch in which the node was known to be blocked ended,
+// if s is of another one.
+func (n *node) endEpoch(s *report.State) {
+	switch {
+	case !n.blocked, s.Epoch == n.epoch && len(s.Waits) > 0:
+	case s.Ended != nil && s.Ended.Epoch == n.epoch:
+		n.ended = s.Ended.Cause
+	default:
+		n.ended = unknownCause
+	}
+}
+
+// release ends what is known of a node's waits and holds without a report of
+// its own, for the given cause.
+func (d *Detector) release(n *node, cause report.Cause) {
+	if n.blocked {
+		n.agent.digest.Remove(n.key, n.epoch, n.seq)
+		n.ended = cause
+	}
+	d.dropHints(n)
+	n.blocked, n.waits, n.need, n.holds = false, nil, 0, nil
+	d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
+	d.refresh(n)
+}
+
+// buryNodes forgets the nodes that went on long ago.
+func (d *Detector) buryNodes() {
+	i := 0
+	for ; i < len(d.graves) && !d.graves[i].until.After(d.now); i++ {
+		g := d.graves[i]
+		if n := g.node; !n.blocked && n.epoch == g.epoch {
+			n.seq, n.base, n.holds = 0, 0, nil
+			d.refresh(n)
+			d.collect(n)
+		}
+		d.graves[i].node = nil
+	}
+	d.graves = d.graves[i:]
+}

@@ -1,0 +1,157 @@
+package detector
+
+import (
+	"slices"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// maxCollateral is how many collateral processes a verdict lists.
+const maxCollateral = 100
+
+// public renders a standing verdict for the world.
+func (d *Detector) public(v *verdict) Verdict {
+	c := v.core
+	if v.status == Confirmed {
+		c = v.proven
+	}
+	p := Verdict{
+		ID: v.id, Kind: c.kind(), Status: v.status, Reason: v.reason,
+		Since: c.since(), Suspected: v.suspected, Confirmed: v.confirmed, InBand: c.inBand(),
+	}
+	for _, m := range c.inOrder() {
+		member := m.public()
+		for _, e := range member.Waits {
+			p.Deadline = earliest(p.Deadline, e.Wait)
+		}
+		p.Core = append(p.Core, member)
+	}
+	p.FirstTimeout = p.Deadline
+	behind := d.behind(c)
+	for _, n := range behind {
+		for _, t := range n.shown.waits {
+			p.FirstTimeout = earliest(p.FirstTimeout, t.wait)
+		}
+	}
+	p.CollateralCount = len(behind)
+	for _, n := range behind[:min(len(behind), maxCollateral)] {
+		p.Collateral = append(p.Collateral, n.public())
+	}
+	return p
+}
+
+func (m *coreMember) public() Member {
+	p := m.node.member(m.epoch, m.need)
+	for _, w := range m.waits {
+		p.Waits = append(p.Waits, edge(w.Wait, w.queue, w.holders))
+	}
+	return p
+}
+
+func (n *node) public() Member {
+	p := n.member(n.shown.epoch, n.shown.need)
+	for _, t := range n.shown.waits {
+		p.Waits = append(p.Waits, edge(t.wait, t.on.untaken(), t.on.grantors()))
+	}
+	return p
+}
+
+func (n *node) member(epoch uint64, need int) Member {
+	return Member{Key: n.key, Service: n.agent.service, Host: n.agent.host, Epoch: epoch, Need: need}
+}
+
+func edge(w report.Wait, q *queue, holders []*node) Edge {
+	e := Edge{Wait: w}
+	if q != nil {
+		e.Queue = q.name
+	}
+	for _, h := range holders {
+		e.Holders = append(e.Holders, h.key)
+	}
+	return e
+}
+
+// behind returns the deadlocked processes that wait, through however many
+// others, for a core: sorted, without the members of any core.
+func (d *Detector) behind(c core) []*node {
+	seen := make(map[*node]struct{})
+	todo := make([]*node, 0, len(c))
+	for _, m := range c {
+		seen[m.node] = struct{}{}
+		todo = append(todo, m.node)
+	}
+	var behind []*node
+	for len(todo) > 0 {
+		n := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for r := range d.graph.Holds(n.vertex) {
+			for p := range d.graph.Waiters(r) {
+				w := d.vertices[p]
+				if _, ok := seen[w]; ok || !d.graph.Deadlocked(p) {
+					continue
+				}
+				seen[w] = struct{}{}
+				todo = append(todo, w)
+				if w.verdict == nil {
+					behind = append(behind, w)
+				}
+			}
+		}
+	}
+	slices.SortFunc(behind, compareNodes)
+	return behind
+}
+
+// Verdicts returns the standing verdicts, oldest first.
+func (d *Detector) Verdicts() []Verdict {
+	var all []Verdict
+	for _, v := range d.standing() {
+		all = append(all, d.public(v))
+	}
+	return all
+}
+
+// Snapshot returns the whole graph.
+func (d *Detector) Snapshot() Snapshot {
+	var nodes []*node
+	for _, n := range d.nodes {
+		if len(n.shown.waits) > 0 || d.awaited(n) {
+			nodes = append(nodes, n)
+		}
+	}
+	slices.SortFunc(nodes, compareNodes)
+	s := Snapshot{Processes: make([]Process, 0, len(nodes))}
+	for _, n := range nodes {
+		p := Process{Member: n.public(), Hint: n.shown.hint, Deadlocked: d.graph.Deadlocked(n.vertex)}
+		if n.verdict != nil {
+			p.Verdict = n.verdict.id
+		}
+		s.Processes = append(s.Processes, p)
+	}
+	return s
+}
+
+func (d *Detector) awaited(n *node) bool {
+	for r := range d.graph.Holds(n.vertex) {
+		for range d.graph.Waiters(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// Stats returns the present figures.
+func (d *Detector) Stats() Stats {
+	s := d.stats
+	for _, a := range d.agents {
+		if !a.lost && !a.heard.IsZero() {
+			s.Agents++
+		}
+	}
+	s.Processes = d.graph.BlockedCount()
+	s.Waits = d.graph.WaitCount()
+	s.Deadlocked = d.graph.DeadlockedCount()
+	s.Standing = len(d.verdicts)
+	s.Recovering = d.recovering()
+	return s
+}

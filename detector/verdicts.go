@@ -1,0 +1,302 @@
+package detector
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// verdict is one standing verdict.
+type verdict struct {
+	id        string
+	status    Status
+	reason    string
+	suspected time.Time
+	confirmed time.Time
+	core      core // as it stands in the graph
+	// proven is what the last confirmation was about: empty while suspected.
+	// It may lag behind core while core grows.
+	proven    core
+	announced time.Time
+
+	round *round    // the questions under way
+	asks  int       // rounds begun about the present core
+	askAt time.Time // when to begin the next
+}
+
+// judge brings the verdicts in line with the graph.
+func (d *Detector) judge() {
+	if v := d.graph.CoresVersion(); v != d.version || d.recheck {
+		d.version, d.recheck = v, false
+		d.match(d.cores())
+	}
+	for _, r := range d.ready {
+		d.conclude(r)
+	}
+	d.ready = d.ready[:0]
+}
+
+// match finds for each core the verdict that is about it. A core that shares a
+// wait epoch with a standing verdict continues it; one that continues several
+// goes on as the oldest, and the others are merged into it. Of the parts of a
+// core that fell apart the first keeps the verdict.
+func (d *Detector) match(cores []core) {
+	continued := make(map[*verdict]struct{})
+	for _, c := range cores {
+		v := d.oldest(c, continued)
+		if v == nil {
+			v = d.suspect(c)
+			continued[v] = struct{}{}
+			continue
+		}
+		continued[v] = struct{}{}
+		for _, m := range c {
+			if o := m.node.verdict; o != nil && o != v && d.verdicts[o.id] == o && o.includes(m) {
+				if _, taken := continued[o]; !taken {
+					d.finish(o, Resolved, CauseMerged, "became part of "+v.id)
+				}
+			}
+		}
+		d.follow(v, c)
+	}
+	for _, v := range d.standing() {
+		if _, ok := continued[v]; !ok {
+			d.dissolve(v)
+		}
+	}
+}
+
+// oldest returns the oldest verdict that c continues and no other core has.
+func (d *Detector) oldest(c core, continued map[*verdict]struct{}) *verdict {
+	var found *verdict
+	for _, m := range c {
+		v := m.node.verdict
+		if v == nil || !v.includes(m) {
+			continue
+		}
+		if _, taken := continued[v]; !taken && (found == nil || compareVerdicts(v, found) < 0) {
+			found = v
+		}
+	}
+	return found
+}
+
+func (v *verdict) includes(m coreMember) bool { return v.core.includes(m) }
+
+func (c core) includes(m coreMember) bool {
+	i, ok := slices.BinarySearchFunc(c, m.node, func(m coreMember, n *node) int { return compareNodes(m.node, n) })
+	return ok && c[i].epoch == m.epoch
+}
+
+func compareVerdicts(a, b *verdict) int {
+	return cmp.Or(a.suspected.Compare(b.suspected), cmp.Compare(a.id, b.id))
+}
+
+// standing returns the standing verdicts, oldest first.
+func (d *Detector) standing() []*verdict {
+	all := make([]*verdict, 0, len(d.verdicts))
+	for _, v := range d.verdicts {
+		all = append(all, v)
+	}
+	slices.SortFunc(all, compareVerdicts)
+	return all
+}
+
+// suspect opens a verdict and asks its members at once.
+func (d *Detector) suspect(c core) *verdict {
+	v := &verdict{id: c.id(), status: Suspected, suspected: d.now}
+	d.verdicts[v.id] = v
+	d.setCore(v, c)
+	d.announce(v, false)
+	d.ask(v)
+	return v
+}
+
+func (d *Detector) setCore(v *verdict, c core) {
+	for _, m := range v.core {
+		if m.node.verdict == v {
+			m.node.verdict = nil
+		}
+	}
+	v.core = c
+	for _, m := range c {
+		m.node.verdict = v
+	}
+}
+
+// follow takes note of how a verdict's core has changed. A part of what was
+// proven needs no new proof; what has grown is asked about, and the proven
+// part stands meanwhile.
+func (d *Detector) follow(v *verdict, c core) {
+	same := v.core.sameMembers(c)
+	moved := !v.core.sameEdges(c)
+	d.setCore(v, c)
+	switch {
+	case v.status == Confirmed && c.within(v.proven):
+		if !same {
+			v.proven = c
+			d.announce(v, false)
+		}
+	case moved && v.round != nil:
+		delete(d.rounds, v.round.id)
+		v.round, v.asks = nil, 0
+		d.ask(v)
+	case !same:
+		v.asks = 0
+		d.ask(v)
+	}
+}
+
+// within reports whether all of c's wait epochs are in o.
+func (c core) within(o core) bool {
+	return !slices.ContainsFunc(c, func(m coreMember) bool { return !o.includes(m) })
+}
+
+// dissolve ends a verdict whose core is no longer in the graph.
+func (d *Detector) dissolve(v *verdict) {
+	cause, reason := v.core.ending()
+	switch {
+	case v.status == Confirmed && cause == report.Granted.String():
+		d.park(v)
+	case v.status == Confirmed, endsDeadlocks(cause):
+		d.finish(v, Resolved, cause, "")
+	default:
+		d.finish(v, Retracted, "", reason)
+	}
+}
+
+// endsDeadlocks reports whether a true deadlock can end like this.
+func endsDeadlocks(cause string) bool {
+	switch cause {
+	case report.TimedOut.String(), report.Cancelled.String(), report.Crashed.String(), CauseAgentLost:
+		return true
+	}
+	return false
+}
+
+// ending works out how a core that is gone came to an end. Of several reasons
+// it names the one that can have caused the others.
+func (c core) ending() (cause, reason string) {
+	rank := 0
+	note := func(r int, what, words string) {
+		if r > rank {
+			rank, cause, reason = r, what, words
+		}
+	}
+	for _, m := range c {
+		n := m.node
+		switch {
+		case n.blocked && n.shown.epoch == m.epoch:
+			continue
+		case n.epoch < m.epoch:
+			note(1, CauseUnknown, fmt.Sprintf("the call chain that spoke of %s is gone", n.key.Process))
+		case n.agent.lost && n.ended == unknownCause:
+			note(5, CauseAgentLost, fmt.Sprintf("the agent of %s fell silent", n.key.Process))
+		case n.ended == unknownCause:
+			note(2, CauseUnknown, fmt.Sprintf("%s is not blocked on it any more", n.key.Process))
+		case n.ended == report.Granted:
+			note(3, n.ended.String(), fmt.Sprintf("%s was granted what it waited for", n.key.Process))
+		default:
+			note(6+int(n.ended), n.ended.String(), fmt.Sprintf("the wait of %s ended by %v", n.key.Process, n.ended))
+		}
+	}
+	if rank == 0 {
+		return c.freed()
+	}
+	return cause, reason
+}
+
+// freed words the end of a core all of whose members still wait: somebody
+// outside can grant now, or a member no longer owes what it owed.
+func (c core) freed() (cause, reason string) {
+	for _, m := range c {
+		for _, w := range m.waits {
+			for _, h := range w.holders {
+				if _, holds := h.holds[w.Resource]; w.inside && w.queue == nil && !holds && !h.shown.hint {
+					return CauseReleased, fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, m.node.key.Process)
+				}
+			}
+		}
+	}
+	return CauseHolderJoined, "somebody outside it can grant what it waits for"
+}
+
+// parked is a confirmed verdict one of whose members was granted what it
+// waited for. That happens once another member has given up; until its report
+// is here, the verdict may look contradicted.
+type parked struct {
+	v     *verdict
+	until time.Time
+}
+
+func (d *Detector) park(v *verdict) {
+	d.remove(v)
+	d.parked = append(d.parked, parked{v, d.now.Add(d.cfg.Lease / 2)})
+}
+
+// settle finishes the parked verdicts.
+func (d *Detector) settle() {
+	d.parked = slices.DeleteFunc(d.parked, func(p parked) bool {
+		cause, _ := p.v.core.ending()
+		explained := endsDeadlocks(cause)
+		if !explained && p.until.After(d.now) {
+			return false
+		}
+		d.publishEnd(p.v, Resolved, cause, "", !explained)
+		return true
+	})
+}
+
+// remove takes a verdict off the standing ones.
+func (d *Detector) remove(v *verdict) {
+	if v.round != nil {
+		delete(d.rounds, v.round.id)
+		v.round = nil
+	}
+	delete(d.verdicts, v.id)
+	for _, m := range v.core {
+		if m.node.verdict == v {
+			m.node.verdict = nil
+		}
+	}
+}
+
+func (d *Detector) finish(v *verdict, s Status, cause, reason string) {
+	d.remove(v)
+	d.publishEnd(v, s, cause, reason, false)
+}
+
+func (d *Detector) publishEnd(v *verdict, s Status, cause, reason string, contradicted bool) {
+	if s == Retracted {
+		d.stats.Rejected++
+	}
+	if contradicted {
+		d.stats.Contradicted++
+	}
+	public := d.public(v)
+	public.Status, public.Cause, public.Reason = s, cause, reason
+	public.Ended, public.Contradicted = d.now, contradicted
+	d.emit(Announce{Verdict: public})
+}
+
+func (d *Detector) announce(v *verdict, again bool) {
+	v.announced = d.now
+	d.emit(Announce{Verdict: d.public(v), Again: again})
+}
+
+// pursue repeats, for what stands, the questions and the announcements.
+func (d *Detector) pursue() {
+	d.settle()
+	for _, v := range d.standing() {
+		if !v.core.within(v.proven) && !d.now.Before(v.askAt) {
+			d.ask(v)
+		}
+		if d.now.Sub(v.announced) >= d.cfg.Remind {
+			d.announce(v, true)
+		}
+	}
+	d.countSilent()
+}

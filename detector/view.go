@@ -1,0 +1,52 @@
+package detector
+
+import "time"
+
+// Snapshot is the whole wait-for graph at one instant, sorted by key. It
+// shares no memory with the detector.
+type Snapshot struct {
+	Processes []Process
+}
+
+// Process is one blocked process in a Snapshot, or an active one that
+// somebody waits for.
+type Process struct {
+	Member            // Waits is empty for an active process
+	Hint       bool   // known only from call chains that others reported
+	Deadlocked bool   // in the deadlocked set
+	Verdict    string // the ID of the verdict to whose core it belongs, if any
+}
+
+// Stats counts what the detector has seen since it started. All but the
+// gauges only grow.
+type Stats struct {
+	// Gauges.
+	Agents     int  // heard within their lease
+	Processes  int  // known to be blocked
+	Waits      int  // resources waited for
+	Deadlocked int  // processes in the deadlocked set
+	Standing   int  // verdicts suspected or confirmed
+	Recovering bool // not every agent has been heard since the start
+
+	Reports      uint64 // states received
+	Stale        uint64 // of them: older than what was known
+	Gaps         uint64 // digests that did not match, each followed by a pull
+	Questions    uint64
+	Rejected     uint64 // suspected verdicts that were retracted
+	Contradicted uint64
+	Breaches     uint64 // processes that answered while they claimed to be blocked
+}
+
+// Config sets the detector's intervals. The zero value is not valid; start
+// from DefaultConfig.
+type Config struct {
+	Lease    time.Duration // after this silence of an agent its waits end
+	AskAgain time.Duration // between two rounds of questions about one candidate
+	Remind   time.Duration // between two announcements of a standing verdict
+}
+
+// DefaultConfig returns intervals that fit agents with the default heartbeat
+// of 500 ms.
+func DefaultConfig() Config {
+	return Config{Lease: 2 * time.Second, AskAgain: 100 * time.Millisecond, Remind: time.Second}
+}
