@@ -1,0 +1,30 @@
+package timeline
+
+// style is the sheet of every chart. Colors keep a contrast of 4.5 to 1 with
+// what is behind them on both pages.
+const style = `
+:root { --page: #ffffff; --ink: #1f2328; --soft: #59636e; --grid: #e4e8ec;
+  --wait: #c6d3e1; --onwait: #2b3d52; --core: #f2a33c; --oncore: #3d2400; --mark: #0b7a43; --crash: #c9190b }
+@media (prefers-color-scheme: dark) {
+:root { --page: #0d1117; --ink: #e6edf3; --soft: #9aa4af; --grid: #232a33;
+  --wait: #33455a; --onwait: #d2dfee; --core: #c77d14; --oncore: #160c00; --mark: #3fd07f; --crash: #ff6b60 } }
+text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--ink) }
+.page { fill: var(--page) }
+.title { font-size: 18px; font-weight: 600 }
+.panel { font-size: 13.5px; font-weight: 600 }
+.note, .legend, .tick { fill: var(--soft) }
+.legend, .tick { font-size: 11px }
+.tick { text-anchor: middle }
+.end, .lane { text-anchor: end }
+.lane, .on { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font-size: 11px }
+.on { font-size: 10px }
+.on.wait { fill: var(--onwait) }
+.on.core { fill: var(--oncore) }
+.grid { stroke: var(--grid) }
+rect.wait { fill: var(--wait) }
+rect.core { fill: var(--core) }
+rect.mark { fill: var(--mark) }
+line.mark { stroke: var(--mark); stroke-width: 2 }
+.marked { fill: var(--mark); font-size: 11px; font-weight: 600 }
+.crash { stroke: var(--crash); stroke-width: 2.5; stroke-linecap: round; fill: none }
+`
