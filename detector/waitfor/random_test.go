@@ -1,0 +1,80 @@
+package waitfor
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// TestAgainstOracle drives random systems and compares with the oracle after
+// each step. A failure prints a trace that can be pasted into testdata.
+func TestAgainstOracle(t *testing.T) {
+	systems := 4000
+	if testing.Short() {
+		systems = 400
+	}
+	for seed := range systems {
+		w := newWorld()
+		rng := rand.New(rand.NewPCG(uint64(seed), 1))
+		s := randomShape(rng)
+		for range 60 {
+			if err := w.do(s.command(rng)); err != nil {
+				t.Fatal(err)
+			}
+			err := w.check()
+			if len(w.oracle.waits) <= 6 && err == nil {
+				err = w.checkCoresByDefinition()
+			}
+			if err != nil {
+				t.Fatalf("seed %d: %v\n\n%s", seed, err, w.Trace())
+			}
+		}
+	}
+}
+
+func (w *world) checkCoresByDefinition() error {
+	if got, want := describe(w.cores()), describe(w.oracle.coresByDefinition()); got != want {
+		return fmt.Errorf("cores: %v, by definition %v", got, want)
+	}
+	return nil
+}
+
+// shape says what a random system looks like. Few resources make deadlocks,
+// many make chains.
+type shape struct {
+	processes, resources, maxWaits, maxHolds int
+}
+
+func randomShape(rng *rand.Rand) shape {
+	return shape{
+		processes: 2 + rng.IntN(9),
+		resources: 1 + rng.IntN(12),
+		maxWaits:  1 + rng.IntN(4),
+		maxHolds:  1 + rng.IntN(3),
+	}
+}
+
+func (s shape) command(rng *rand.Rand) command {
+	c := command{process: string(rune('A' + rng.IntN(s.processes)))}
+	resources := func(most int) []string {
+		names := make([]string, 1+rng.IntN(most))
+		for i := range names {
+			names[i] = fmt.Sprintf("r%d", rng.IntN(s.resources))
+		}
+		return names
+	}
+	switch n := rng.IntN(100); {
+	case n < 38:
+		c.verb, c.resources = "block", resources(s.maxWaits)
+		c.need = 1 + rng.IntN(len(c.resources))
+	case n < 48:
+		c.verb = "unblock"
+	case n < 83:
+		c.verb, c.resources = "hold", resources(s.maxHolds)
+	case n < 97:
+		c.verb, c.resources = "release", resources(1)
+	default:
+		c.verb = "remove"
+	}
+	return c
+}
