@@ -159,7 +159,11 @@ func (d *Detector) conclude(r *round) {
 	}
 	delete(d.rounds, r.id)
 	v.round = nil
+	before := v.reason
 	if v.reason = r.objection(); v.reason != "" {
+		if v.reason != before {
+			d.announce(v, true)
+		}
 		return
 	}
 	if !v.core.sameEdges(r.core) {
@@ -185,6 +189,23 @@ func (r *round) objection() string {
 	}
 	for _, name := range r.queues() {
 		if o := r.queueObjection(name); o != "" {
+			return o
+		}
+	}
+	return ""
+}
+
+// denial returns how the answers so far contradict the core, empty if they do
+// not. A nil round has no answers.
+func (r *round) denial() string {
+	if r == nil {
+		return ""
+	}
+	for i := range r.core {
+		if _, silent := r.silent[r.core[i].node.key.Agent]; silent {
+			continue
+		}
+		if o := r.memberObjection(&r.core[i]); o != "" {
 			return o
 		}
 	}
@@ -230,8 +251,11 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 		return fmt.Sprintf("nobody vouches for all who can grant the %v %s", w.Kind, w.Resource)
 	}
 	for _, h := range w.holders {
-		s := r.answers[h.key]
-		if !slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == w.Resource }) {
+		s, ok := r.answers[h.key]
+		if _, silent := r.silent[h.key.Agent]; silent {
+			continue
+		}
+		if !ok || !slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == w.Resource }) {
 			return fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, waiter)
 		}
 	}

@@ -135,11 +135,22 @@ func (c core) kind() Kind {
 		return Self
 	}
 	for _, m := range c {
-		if len(m.waits) != 1 || len(m.waits[0].holders) != 1 || m.waits[0].queue != nil {
+		if len(m.inside()) != 1 || len(m.inside()[0].holders) != 1 {
 			return Knot
 		}
 	}
 	return Cycle
+}
+
+// inside returns the edges of the core that begin at m.
+func (m *coreMember) inside() []coreWait {
+	var edges []coreWait
+	for _, w := range m.waits {
+		if w.inside {
+			edges = append(edges, w)
+		}
+	}
+	return edges
 }
 
 // since returns when the youngest wait of a core began.

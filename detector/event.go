@@ -50,7 +50,8 @@ type CountQueue struct {
 // standing one stands.
 type Announce struct {
 	Verdict Verdict
-	// Again says that nothing has changed since the last announcement.
+	// Again says that the verdict has made no step since the last
+	// announcement: it still stands, perhaps for another reason.
 	Again bool
 }
 

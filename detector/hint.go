@@ -2,6 +2,7 @@ package detector
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -48,14 +49,16 @@ func (d *Detector) hint(from *node, h *report.Hold) {
 	from.hinted[id] = spoken
 }
 
-// dropHints takes back all that the chains of a node's holds said.
-func (d *Detector) dropHints(from *node) {
-	for id, spoken := range from.hinted {
+// dropHints takes back what the chains of a node's earlier holds said and
+// those that it has now do not say again.
+func (d *Detector) dropHints(from *node, earlier map[hintID][]*node) {
+	for id, spoken := range earlier {
 		for _, n := range spoken {
-			d.dropHint(n, id)
+			if !slices.Contains(from.hinted[id], n) {
+				d.dropHint(n, id)
+			}
 		}
 	}
-	clear(from.hinted)
 }
 
 func (d *Detector) dropHint(n *node, id hintID) {

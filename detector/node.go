@@ -103,7 +103,8 @@ func (d *Detector) accept(s *report.State) bool {
 	if n.blocked {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 	}
-	d.dropHints(n)
+	earlier := n.hinted
+	n.hinted = nil
 	n.endEpoch(s)
 	n.epoch, n.seq, n.base = s.Epoch, s.Seq, s.Seq
 	n.blocked, n.waits, n.need = len(s.Waits) > 0, s.Waits, s.Need
@@ -120,6 +121,7 @@ func (d *Detector) accept(s *report.State) bool {
 	for _, h := range s.Holds {
 		d.takeHold(n, h)
 	}
+	d.dropHints(n, earlier)
 	d.refresh(n)
 	return true
 }
@@ -172,7 +174,9 @@ func (d *Detector) release(n *node, cause report.Cause) {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 		n.ended = cause
 	}
-	d.dropHints(n)
+	earlier := n.hinted
+	n.hinted = nil
+	d.dropHints(n, earlier)
 	n.blocked, n.waits, n.need, n.holds = false, nil, 0, nil
 	d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
 	d.refresh(n)

@@ -74,7 +74,7 @@ type Verdict struct {
 	// had not been deadlocked: the verdict or the instrumentation was wrong.
 	Contradicted bool
 
-	Core       []Member // in the order of the waits as far as there is one
+	Core []Member // in the order of the waits as far as there is one
 	// Collateral are those blocked behind the core, not its cause: at most a
 	// hundred of CollateralCount.
 	Collateral      []Member

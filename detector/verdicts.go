@@ -108,6 +108,9 @@ func (d *Detector) standing() []*verdict {
 // suspect opens a verdict and asks its members at once.
 func (d *Detector) suspect(c core) *verdict {
 	v := &verdict{id: c.id(), status: Suspected, suspected: d.now}
+	for d.verdicts[v.id] != nil {
+		v.id += "x" // a part that fell off a core that had grown from it
+	}
 	d.verdicts[v.id] = v
 	d.setCore(v, c)
 	d.announce(v, false)
@@ -158,7 +161,10 @@ func (c core) within(o core) bool {
 // dissolve ends a verdict whose core is no longer in the graph.
 func (d *Detector) dissolve(v *verdict) {
 	cause, reason := v.core.ending()
+	denied := v.round.denial()
 	switch {
+	case v.status == Suspected && denied != "":
+		d.finish(v, Retracted, "", denied)
 	case v.status == Confirmed && cause == report.Granted.String():
 		d.park(v)
 	case v.status == Confirmed, endsDeadlocks(cause):

@@ -1,0 +1,405 @@
+package detector_test
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// The traces in testdata drive a detector by hand. Agents a, b, ... are played
+// by the script; process names are unique in a trace, so that a name alone
+// says which process is meant.
+//
+//	state agent=a p=P epoch=1 waits=(r1,q:r2,lock:l) need=1 holds=(r3,lock:l)
+//	      [ended=timeout] [add] [breach] [hop=(P:1:r1,...)] [silent | lost]
+//	    P's state from now on; it is sent at once unless silent; lost, it is
+//	    sent and never arrives. In waits, x:r is reply r whose request lies in queue x; in holds and waits lock:,
+//	    permit: and buffer: name the kind. hop= is the chain of the last hold.
+//	send p=P            send again what P's state was when it was last sent
+//	answer [agent=a] [round=N] [taken=(r1)]   answer the questions asked of a
+//	unreachable agent=a
+//	count queue=q consumers=2 ready=1 [err=text]
+//	heartbeat agent=a [members=(P:q)] [complete] [leaving]
+//	tick 100ms
+//	graph               print the whole graph
+//
+// Every command prints what the detector wants done.
+func TestTraces(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		p := newPlay()
+		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
+			return p.run(t, td)
+		})
+	})
+}
+
+type play struct {
+	d      *detector.Detector
+	now    time.Time
+	states map[string]*report.State // by process: the truth
+	sent   map[string]report.State
+	agents map[string]report.Agent
+	seqs   map[string]uint64
+	asked  []detector.Ask
+	counts []detector.CountQueue
+	names  map[string]string // of verdicts
+}
+
+var epochStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func newPlay() *play {
+	p := &play{
+		d: detector.New(detector.DefaultConfig()), now: epochStart,
+		states: map[string]*report.State{}, sent: map[string]report.State{},
+		agents: map[string]report.Agent{}, seqs: map[string]uint64{}, names: map[string]string{},
+	}
+	return p
+}
+
+func (p *play) run(t *testing.T, td *datadriven.TestData) string {
+	commands := map[string]func(*testing.T, *datadriven.TestData) []detector.Effect{
+		"state": p.state, "send": p.resend, "answer": p.answer, "unreachable": p.unreachable,
+		"count": p.count, "heartbeat": p.heartbeat, "tick": p.tick,
+	}
+	if td.Cmd == "graph" {
+		return p.graph()
+	}
+	run, ok := commands[td.Cmd]
+	if !ok {
+		td.Fatalf(t, "unknown command %q", td.Cmd)
+	}
+	return p.print(run(t, td))
+}
+
+func arg(td *datadriven.TestData, key string) string {
+	for _, a := range td.CmdArgs {
+		if a.Key == key && len(a.Vals) == 1 {
+			return a.Vals[0]
+		}
+	}
+	return ""
+}
+
+func args(td *datadriven.TestData, key string) []string {
+	for _, a := range td.CmdArgs {
+		if a.Key == key {
+			return a.Vals
+		}
+	}
+	return nil
+}
+
+func number(s string) uint64 {
+	n, _ := strconv.ParseUint(s, 10, 64)
+	return n
+}
+
+func (p *play) agent(name string) report.Agent {
+	if a, ok := p.agents[name]; ok {
+		return a
+	}
+	a := report.Agent{Name: name, Incarnation: 1}
+	p.agents[name] = a
+	return a
+}
+
+func (p *play) key(process string) report.Key {
+	if s, ok := p.states[process]; ok {
+		return s.Key
+	}
+	return report.Key{Agent: p.agent("?"), Process: process, Activation: 1}
+}
+
+func kindOf(s string) (report.Kind, string, report.Destination) {
+	prefix, rest, ok := strings.Cut(s, ":")
+	if !ok {
+		return report.Reply, s, report.Destination{}
+	}
+	if k, ok := report.ParseKind(prefix); ok {
+		return k, rest, report.Destination{}
+	}
+	return report.Reply, rest, report.Destination{Key: prefix}
+}
+
+func (p *play) state(_ *testing.T, td *datadriven.TestData) []detector.Effect {
+	process := arg(td, "p")
+	s := report.State{
+		Key:   report.Key{Agent: p.agent(arg(td, "agent")), Process: process, Activation: 1},
+		Epoch: number(arg(td, "epoch")), Addition: td.HasArg("add"), Breach: td.HasArg("breach"),
+	}
+	for _, w := range args(td, "waits") {
+		kind, name, dest := kindOf(w)
+		s.Waits = append(s.Waits, report.Wait{
+			Resource: report.Resource(name), Kind: kind, Since: p.now,
+			Deadline: p.now.Add(5 * time.Second), Destination: dest,
+		})
+	}
+	if s.Need = len(s.Waits); td.HasArg("need") {
+		s.Need = int(number(arg(td, "need")))
+	}
+	for _, h := range args(td, "holds") {
+		kind, name, _ := kindOf(h)
+		s.Holds = append(s.Holds, report.Hold{Resource: report.Resource(name), Kind: kind})
+	}
+	for _, h := range args(td, "hop") {
+		f := strings.Split(h, ":")
+		last := &s.Holds[len(s.Holds)-1]
+		n := len(f)
+		last.Chain = append(last.Chain, report.Hop{
+			Key: p.key(strings.Join(f[:n-2], ":")), Epoch: number(f[n-2]), Reply: report.Resource(f[n-1]),
+			Deadline: p.now.Add(5 * time.Second),
+		})
+	}
+	if c, ok := report.ParseCause(arg(td, "ended")); ok {
+		s.Ended = &report.End{Epoch: number(arg(td, "epoch")), Cause: c}
+	}
+	if td.HasArg("silent") {
+		p.know(s)
+		return nil
+	}
+	p.seqs[process]++
+	s.Seq = p.seqs[process]
+	p.know(s)
+	if td.HasArg("lost") {
+		return nil
+	}
+	p.sent[process] = s
+	return p.send(s.Key.Agent, s)
+}
+
+// know makes s the truth about its process.
+func (p *play) know(s report.State) {
+	if s.Addition {
+		whole := *p.states[s.Key.Process]
+		whole.Holds = append(slices.Clone(whole.Holds), s.Holds...)
+		whole.Seq, s = s.Seq, whole
+		s.Addition = false
+	}
+	p.states[s.Key.Process] = &s
+}
+
+func (p *play) send(a report.Agent, states ...report.State) []detector.Effect {
+	return p.step(detector.Reported{Batch: &report.Batch{Agent: a, Service: a.Name, States: states}})
+}
+
+func (p *play) step(e detector.Event) []detector.Effect {
+	p.now = p.now.Add(time.Millisecond)
+	return slices.Clone(p.d.Step(p.now, e))
+}
+
+func (p *play) resend(_ *testing.T, td *datadriven.TestData) []detector.Effect {
+	s := p.sent[arg(td, "p")]
+	return p.send(s.Key.Agent, s)
+}
+
+func (p *play) answer(t *testing.T, td *datadriven.TestData) []detector.Effect {
+	var effects []detector.Effect
+	asked := p.asked
+	p.asked = nil
+	for _, q := range asked {
+		if only := arg(td, "agent"); only != "" && only != q.Agent.Name {
+			p.asked = append(p.asked, q)
+			continue
+		}
+		b := report.Batch{Agent: q.Agent, Service: q.Agent.Name, Answer: &report.Answer{Round: q.Question.Round}}
+		for _, k := range q.Question.Processes {
+			s, ok := p.states[k.Process]
+			if !ok || s.Key != k {
+				b.Answer.Unknown = append(b.Answer.Unknown, k)
+				continue
+			}
+			p.seqs[k.Process]++
+			s.Seq = p.seqs[k.Process]
+			b.States = append(b.States, *s)
+		}
+		for _, r := range args(td, "taken") {
+			b.Answer.Taken = append(b.Answer.Taken, report.Resource(r))
+		}
+		if err := b.Validate(); err != nil {
+			td.Fatalf(t, "%v", err)
+		}
+		effects = append(effects, p.step(detector.Reported{Batch: &b})...)
+	}
+	return effects
+}
+
+func (p *play) unreachable(_ *testing.T, td *datadriven.TestData) []detector.Effect {
+	var effects []detector.Effect
+	for _, q := range p.asked {
+		if q.Agent.Name == arg(td, "agent") {
+			effects = append(effects, p.step(detector.Unreachable{Agent: q.Agent, Round: q.Question.Round})...)
+		}
+	}
+	p.asked = slices.DeleteFunc(p.asked, func(q detector.Ask) bool { return q.Agent.Name == arg(td, "agent") })
+	return effects
+}
+
+func (p *play) count(_ *testing.T, td *datadriven.TestData) []detector.Effect {
+	c := detector.QueueCounted{
+		Queue: arg(td, "queue"), Consumers: int(number(arg(td, "consumers"))), Ready: int(number(arg(td, "ready"))), Err: arg(td, "err"),
+	}
+	for _, asked := range p.counts {
+		if asked.Queue == c.Queue {
+			c.Round = asked.Round
+		}
+	}
+	return p.step(c)
+}
+
+func (p *play) heartbeat(_ *testing.T, td *datadriven.TestData) []detector.Effect {
+	a := p.agent(arg(td, "agent"))
+	h := &report.Heartbeat{Complete: td.HasArg("complete"), Leaving: td.HasArg("leaving")}
+	for _, m := range args(td, "members") {
+		i := strings.LastIndex(m, ":")
+		h.Members = append(h.Members, report.Member{
+			Key: report.Key{Agent: a, Process: m[:i], Activation: 1}, Queue: m[i+1:],
+		})
+	}
+	b := &report.Batch{Agent: a, Service: a.Name, Heartbeat: h}
+	for _, name := range sortedKeys(p.states) {
+		if s := p.states[name]; s.Key.Agent == a && len(s.Waits) > 0 && s.Seq > 0 {
+			h.Digest.Add(s.Key, s.Epoch, s.Seq)
+			if h.Complete {
+				b.States = append(b.States, *s)
+			}
+		}
+	}
+	return p.step(detector.Reported{Batch: b})
+}
+
+func (p *play) tick(t *testing.T, td *datadriven.TestData) []detector.Effect {
+	for by, err := time.ParseDuration(td.CmdArgs[0].Key); by > 0; by -= 50 * time.Millisecond {
+		if err != nil {
+			td.Fatalf(t, "%v", err)
+		}
+		p.now = p.now.Add(min(by, 50*time.Millisecond))
+		if effects := p.d.Tick(p.now); len(effects) > 0 {
+			return slices.Clone(effects)
+		}
+	}
+	return nil
+}
+
+func (p *play) print(effects []detector.Effect) string {
+	var b strings.Builder
+	for _, e := range effects {
+		switch e := e.(type) {
+		case detector.Ask:
+			p.asked = append(p.asked, e)
+			fmt.Fprintf(&b, "ask %s about", e.Agent.Name)
+			if e.Question.Everything {
+				b.WriteString(" everything")
+			}
+			for _, k := range e.Question.Processes {
+				fmt.Fprintf(&b, " %s", k.Process)
+			}
+			for _, r := range e.Question.Replies {
+				fmt.Fprintf(&b, " (taken %s?)", r)
+			}
+			b.WriteString("\n")
+		case detector.CountQueue:
+			p.counts = append(p.counts, e)
+			fmt.Fprintf(&b, "count queue %s\n", e.Queue)
+		case detector.Announce:
+			p.printVerdict(&b, &e)
+		}
+	}
+	if b.Len() == 0 {
+		return "silence\n"
+	}
+	return b.String()
+}
+
+func (p *play) printVerdict(b *strings.Builder, e *detector.Announce) {
+	v := &e.Verdict
+	if p.names[v.ID] == "" {
+		p.names[v.ID] = fmt.Sprintf("v%d", len(p.names)+1)
+	}
+	fmt.Fprintf(b, "%s %s %s:", p.names[v.ID], v.Status, v.Kind)
+	for _, m := range v.Core {
+		b.WriteString(" " + memberString(&m))
+	}
+	if len(v.Collateral) > 0 {
+		b.WriteString(" | behind it:")
+		for _, m := range v.Collateral {
+			b.WriteString(" " + memberString(&m))
+		}
+	}
+	for _, note := range []struct {
+		name string
+		on   bool
+	}{{"again", e.Again}, {"in band", v.InBand}, {"contradicted", v.Contradicted}} {
+		if note.on {
+			fmt.Fprintf(b, " [%s]", note.name)
+		}
+	}
+	if v.Cause != "" {
+		fmt.Fprintf(b, " by %s", v.Cause)
+	}
+	if v.Reason != "" {
+		fmt.Fprintf(b, " (%s)", v.Reason)
+	}
+	b.WriteString("\n")
+}
+
+func memberString(m *detector.Member) string {
+	var waits []string
+	for _, e := range m.Waits {
+		var holders []string
+		for _, h := range e.Holders {
+			holders = append(holders, h.Process)
+		}
+		at := string(e.Resource)
+		if e.Queue != "" {
+			at += " in " + e.Queue
+		}
+		waits = append(waits, at+"->"+strings.Join(holders, "|"))
+	}
+	need := ""
+	if len(m.Waits) > 1 {
+		need = fmt.Sprintf("%d of ", m.Need)
+	}
+	return fmt.Sprintf("%s(%s%s)", m.Key.Process, need, strings.Join(waits, ", "))
+}
+
+func (p *play) graph() string {
+	var b strings.Builder
+	for _, q := range p.d.Snapshot().Processes {
+		mark := ""
+		if q.Hint {
+			mark += " hint"
+		}
+		if q.Deadlocked {
+			mark += " deadlocked"
+		}
+		if q.Verdict != "" {
+			mark += " in " + p.names[q.Verdict]
+		}
+		if len(q.Waits) == 0 {
+			fmt.Fprintf(&b, "%s active\n", q.Key.Process)
+			continue
+		}
+		fmt.Fprintf(&b, "%s%s\n", memberString(&q.Member), mark)
+	}
+	if b.Len() == 0 {
+		return "empty\n"
+	}
+	return b.String()
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
