@@ -241,18 +241,18 @@ func (d *Detector) countMembers(q *queue, c QueueCounted) {
 	}
 }
 
-// recovering reports whether an agent that is known of has not been heard, or
-// has not been heard out.
-func (d *Detector) recovering() bool {
-	if d.now.Sub(d.start) < d.cfg.Lease/2 {
-		return true
+// recover notes when every agent that is known of has been heard out for the
+// first time since the start.
+func (d *Detector) recover() {
+	if d.recovered || d.now.Sub(d.start) < d.cfg.Lease/2 {
+		return
 	}
 	for _, a := range d.agents {
 		if !a.lost && !a.synced {
-			return true
+			return
 		}
 	}
-	return false
+	d.recovered = true
 }
 
 func later(a, b time.Time) time.Time {

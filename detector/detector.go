@@ -25,16 +25,17 @@ type Detector struct {
 	graves    []grave           // nodes that went on, oldest first
 	expiries  expiries          // of hints
 
-	verdicts map[string]*verdict // standing, by ID
-	rounds   map[uint64]*round   // questions under way
-	lastID   uint64              // of a round
-	ready    []*round            // of them: complete, not concluded
-	parked   []parked
-	version  uint64    // of the graph's cores as last looked at
-	recheck  bool      // a member of a core changed in a way that the graph does not show
-	countAt  time.Time // when to count the queues of silent agents again
-	out      []Effect
-	stats    Stats
+	verdicts  map[string]*verdict // standing, by ID
+	rounds    map[uint64]*round   // questions under way
+	lastID    uint64              // of a round
+	ready     []*round            // of them: complete, not concluded
+	parked    []parked
+	version   uint64 // of the graph's cores as last looked at
+	recheck   bool   // a member of a core changed in a way that the graph does not show
+	recovered bool
+	countAt   time.Time // when to count the queues of silent agents again
+	out       []Effect
+	stats     Stats
 }
 
 // New returns a detector that knows nothing yet.
@@ -69,6 +70,7 @@ func (d *Detector) Step(now time.Time, e Event) []Effect {
 func (d *Detector) Tick(now time.Time) []Effect {
 	d.begin(now)
 	d.expireLeases()
+	d.recover()
 	d.expireHints()
 	d.buryNodes()
 	d.judge()

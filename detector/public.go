@@ -152,6 +152,6 @@ func (d *Detector) Stats() Stats {
 	s.Waits = d.graph.WaitCount()
 	s.Deadlocked = d.graph.DeadlockedCount()
 	s.Standing = len(d.verdicts)
-	s.Recovering = d.recovering()
+	s.Recovering = !d.recovered
 	return s
 }

@@ -29,7 +29,9 @@ import (
 //	count queue=q consumers=2 ready=1 [err=text]
 //	heartbeat agent=a [members=(P:q)] [complete] [leaving]
 //	tick 100ms
+//	restart agent=a     its next incarnation
 //	graph               print the whole graph
+//	stats               print the figures
 //
 // Every command prints what the detector wants done.
 func TestTraces(t *testing.T) {
@@ -69,8 +71,15 @@ func (p *play) run(t *testing.T, td *datadriven.TestData) string {
 		"state": p.state, "send": p.resend, "answer": p.answer, "unreachable": p.unreachable,
 		"count": p.count, "heartbeat": p.heartbeat, "tick": p.tick,
 	}
-	if td.Cmd == "graph" {
+	switch td.Cmd {
+	case "graph":
 		return p.graph()
+	case "stats":
+		return p.stats()
+	case "restart":
+		name := arg(td, "agent")
+		p.agents[name] = report.Agent{Name: name, Incarnation: p.agent(name).Incarnation + 1}
+		return ""
 	}
 	run, ok := commands[td.Cmd]
 	if !ok {
@@ -180,8 +189,8 @@ func (p *play) know(s report.State) {
 	if s.Addition {
 		whole := *p.states[s.Key.Process]
 		whole.Holds = append(slices.Clone(whole.Holds), s.Holds...)
-		whole.Seq, s = s.Seq, whole
-		s.Addition = false
+		whole.Seq = s.Seq
+		s = whole
 	}
 	p.states[s.Key.Process] = &s
 }
@@ -393,6 +402,14 @@ func (p *play) graph() string {
 		return "empty\n"
 	}
 	return b.String()
+}
+
+func (p *play) stats() string {
+	s := p.d.Stats()
+	return fmt.Sprintf("agents %d, blocked %d, waits %d, deadlocked %d, standing %d, recovering %t\n"+
+		"reports %d, stale %d, gaps %d, rejected %d, contradicted %d, breaches %d\n",
+		s.Agents, s.Processes, s.Waits, s.Deadlocked, s.Standing, s.Recovering,
+		s.Reports, s.Stale, s.Gaps, s.Rejected, s.Contradicted, s.Breaches)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

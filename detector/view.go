@@ -26,7 +26,7 @@ type Stats struct {
 	Waits      int  // resources waited for
 	Deadlocked int  // processes in the deadlocked set
 	Standing   int  // verdicts suspected or confirmed
-	Recovering bool // not every agent has been heard since the start
+	Recovering bool // since the start, not every agent has been heard out yet
 
 	Reports      uint64 // states received
 	Stale        uint64 // of them: older than what was known
