@@ -1,7 +1,6 @@
 package detector_test
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
