@@ -28,7 +28,7 @@ type process struct {
 	deadlocked bool
 	inCore     bool // a member of one of Graph.cores; meaningful while coresValid
 	doubted    bool // in Graph.doubts
-	seen       bool // by a running backward search
+	behind     bool // visited by a running backward search
 }
 
 func (p *process) blocked() bool { return p.need > 0 }

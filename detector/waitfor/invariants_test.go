@@ -51,7 +51,7 @@ func (g *Graph) checkProcess(id Process, p *process) error {
 		return fmt.Errorf("deadlocked %v with %d of %d granted", p.deadlocked, p.grantable, p.need)
 	case p.deadlocked && g.deadlocked[p.position] != id:
 		return fmt.Errorf("not at position %d", p.position)
-	case p.slot != 0 || p.seen || p.doubted:
+	case p.slot != 0 || p.behind || p.doubted:
 		return fmt.Errorf("left in a search: %+v", *p)
 	}
 	grantable, waits := int32(0), int32(0)
@@ -95,7 +95,7 @@ func (g *Graph) checkResource(r *resource) error {
 
 func (g *Graph) checkSearch() error {
 	s := &g.search
-	if n := len(s.processes) + len(s.resources) + len(s.proven) + len(s.backward); n > 0 {
+	if n := len(s.processes) + len(s.resources) + len(s.proven) + len(s.behind); n > 0 {
 		return fmt.Errorf("a search left %d entries", n)
 	}
 	return nil

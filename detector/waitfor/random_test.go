@@ -17,7 +17,7 @@ func TestAgainstOracle(t *testing.T) {
 		w := newWorld()
 		rng := rand.New(rand.NewPCG(uint64(seed), 1))
 		s := randomShape(rng)
-		for range 60 {
+		for range 40 + 4*s.processes {
 			if err := w.do(s.command(rng)); err != nil {
 				t.Fatal(err)
 			}
@@ -46,16 +46,20 @@ type shape struct {
 }
 
 func randomShape(rng *rand.Rand) shape {
+	size := 1 + rng.IntN(10)
+	if rng.IntN(8) == 0 {
+		size *= 5 // beyond the first budget of a search
+	}
 	return shape{
-		processes: 2 + rng.IntN(9),
-		resources: 1 + rng.IntN(12),
+		processes: 1 + size,
+		resources: 1 + rng.IntN(size+3),
 		maxWaits:  1 + rng.IntN(4),
 		maxHolds:  1 + rng.IntN(3),
 	}
 }
 
 func (s shape) command(rng *rand.Rand) command {
-	c := command{process: string(rune('A' + rng.IntN(s.processes)))}
+	c := command{process: fmt.Sprintf("P%d", rng.IntN(s.processes))}
 	resources := func(most int) []string {
 		names := make([]string, 1+rng.IntN(most))
 		for i := range names {

@@ -1,51 +1,65 @@
 package waitfor
 
-// A doubt is settled by whichever of two searches ends first. The forward one
-// looks for a proof, from active processes back, that the doubted process or
-// resource can be granted; it visits blocked processes outside the deadlocked
-// set only. What it has visited without proof when nothing is left to visit is
-// deadlocked. The backward one looks at everybody who waits for the doubted
-// one, directly or not: if it is not itself among them, there is no cycle
-// through it and the counts do not deceive. One is short where the other is
-// long: a chain that grows at its head has a tail of any length but nobody
-// before it, a convoy has thousands behind it but an active owner.
+import "math"
 
-// firstBudget bounds the first attempt of each search, in edges. Each further
-// attempt starts afresh with budgetGrowth times as many, so that the total
-// stays within a constant factor of the shorter search.
+// A doubt about a process or a resource d is settled by two searches that take
+// turns, each time with a larger budget, until one of them ends.
+//
+// The forward search looks for a proof, from active processes back, that d can
+// be granted. It visits blocked processes outside the deadlocked set only, and
+// what it has visited without a proof when nothing is left to visit is
+// deadlocked.
+//
+// The backward search visits everybody who waits for d, directly or not. Only
+// their freedom can rest on d: once they are known, the forward search need not
+// look beyond them.
+//
+// One is short where the other is long. A chain that grows at its head has a
+// tail of any length, but nobody waits for the newcomer; a convoy has thousands
+// behind a lock, but an active owner.
+
+// firstBudget is what each search may visit on its first turn, in edges: enough
+// to see that somebody is active or that nobody waits. On each further turn it
+// starts afresh with budgetGrowth times as many, so that all of them together
+// stay within a constant factor of the shorter search.
 const (
-	firstBudget  = 8
-	budgetGrowth = 4
-	unlimited    = int(^uint(0) >> 1)
+	firstBudget  = 2
+	budgetGrowth = 8
 )
 
-// outcome is what a search has found out.
+// outcome is what a forward search has found out.
 type outcome uint8
 
 const (
 	outOfBudget outcome = iota
-	free                // forward: it can be granted
-	stuck               // forward: it cannot
-	cyclic              // backward: it waits for itself, so all depends on the forward search
-	acyclic             // backward: it does not
+	free                // d can be granted
+	stuck               // it cannot
 )
 
-// search is the scratch space of both directions. It is empty between
-// searches, and so are process.slot, resource.slot and process.seen.
+// search is the scratch space of both searches. Outside resolve it is empty,
+// and so are process.slot, resource.slot and process.behind.
 type search struct {
+	budget int // edges that may still be visited; negative once the search is given up
+
+	// Forward: what has been reached, and what a proof for it would prove.
 	processes []reachedProcess
 	resources []reachedResource
 	links     []dependent // links[0] is unused
 	proven    []int32     // slots of processes whose proof has not been passed on
-	backward  []Process
+
+	// Backward: those who wait for d, d itself included if it is a process.
+	behind  []Process
+	bounded bool // behind is complete
 }
 
 // reachedProcess is a blocked process on the way forward.
 type reachedProcess struct {
 	process    Process
-	lacking    int32 // proofs that it still needs; free at 0
+	lacking    int32 // proofs that it still needs
 	dependents int32 // resources that it holds, a list in search.links
 }
+
+func (p *reachedProcess) free() bool { return p.lacking <= 0 }
 
 // reachedResource is a resource on the way forward.
 type reachedResource struct {
@@ -63,99 +77,63 @@ type dependent struct {
 // be deadlocked with it join.
 func (g *Graph) resolve(d doubt) {
 	for budget := firstBudget; ; budget *= budgetGrowth {
-		switch g.forward(d, budget) {
-		case free, stuck:
+		if g.forward(d, budget) != outOfBudget {
 			return
 		}
-		switch g.backward(d, budget) {
-		case acyclic:
-			return
-		case cyclic:
-			g.forward(d, unlimited)
+		if g.backward(d, budget) {
+			g.forward(d, math.MaxInt)
+			g.forgetBehind()
 			return
 		}
+		g.forgetBehind()
 	}
 }
 
-// backward visits those who wait for d, transitively.
-func (g *Graph) backward(d doubt, budget int) (found outcome) {
-	s := &g.search
-	if d.process != 0 {
-		s.backward = append(s.backward, d.process)
-	} else {
-		budget = g.seeWaiters(d.resource, budget)
-	}
-	found = acyclic
-visiting:
-	for i := 0; i < len(s.backward); i++ {
-		for e := g.processes[s.backward[i]].holds; e != 0; e = g.next(e, ofProcess) {
-			r := g.edges[e].resource
-			if budget--; budget < 0 {
-				found = outOfBudget
-				break visiting
-			}
-			if r == d.resource {
-				found = cyclic
-				break visiting
-			}
-			budget = g.seeWaiters(r, budget)
-			if d.process != 0 && g.processes[d.process].seen {
-				found = cyclic
-				break visiting
-			}
-		}
-	}
-	for _, p := range s.backward {
-		g.processes[p].seen = false
-	}
-	s.backward = s.backward[:0]
-	return found
-}
-
-// seeWaiters adds to the backward search those who wait for r, and returns
-// what is left of the budget.
-func (g *Graph) seeWaiters(r Resource, budget int) int {
-	s := &g.search
-	for e := g.resources[r].waiters; e != 0 && budget >= 0; e = g.next(e, ofResource) {
-		budget--
-		p := g.edges[e].process
-		pr := &g.processes[p]
-		if !pr.seen && !pr.deadlocked {
-			pr.seen = true
-			s.backward = append(s.backward, p)
-		}
-	}
-	return budget
+// spend takes one edge off the budget and reports whether it may be visited.
+func (s *search) spend() bool {
+	s.budget--
+	return s.budget >= 0
 }
 
 // forward visits what d waits for, transitively. If d proves stuck, everything
 // that was visited without a proof joins the deadlocked set.
-func (g *Graph) forward(d doubt, budget int) (found outcome) {
+func (g *Graph) forward(d doubt, budget int) outcome {
 	s := &g.search
+	s.budget = budget
 	s.links = append(s.links[:0], dependent{})
 	if d.process != 0 {
 		g.reachProcess(d.process)
 	} else {
 		g.reachResource(d.resource)
 	}
-	found = stuck
-	for i := 0; i < len(s.processes); i++ {
-		budget = g.explore(int32(i), budget)
-		if s.isFree(d) {
-			found = free
-			break
-		}
-		if budget < 0 {
-			found = outOfBudget
-			break
-		}
+	for i := 0; i < len(s.processes) && s.budget >= 0 && !s.provenFree(d); i++ {
+		g.explore(int32(i))
 	}
-	if s.isFree(d) {
+	found := stuck
+	switch {
+	case s.provenFree(d):
 		found = free
+	case s.budget < 0:
+		found = outOfBudget
 	}
+	g.endForward(found)
+	return found
+}
+
+// provenFree reports whether d, where the search began, can be granted.
+func (s *search) provenFree(d doubt) bool {
+	if d.process != 0 {
+		return s.processes[0].free()
+	}
+	return s.resources[0].free
+}
+
+// endForward carries out what the search has found and empties its space.
+func (g *Graph) endForward(found outcome) {
+	s := &g.search
 	for _, p := range s.processes {
 		g.processes[p.process].slot = 0
-		if found == stuck && p.lacking > 0 {
+		if found == stuck && !p.free() {
 			g.join(p.process)
 		}
 	}
@@ -163,39 +141,23 @@ func (g *Graph) forward(d doubt, budget int) (found outcome) {
 		g.resources[r.resource].slot = 0
 	}
 	s.processes, s.resources = s.processes[:0], s.resources[:0]
-	return found
 }
 
-// isFree reports whether d, where the forward search began, is proven free.
-func (s *search) isFree(d doubt) bool {
-	if d.process != 0 {
-		return s.processes[0].lacking <= 0
-	}
-	return s.resources[0].free
-}
-
-// explore looks at everything that a reached process waits for, until it is
-// proven free, and returns what is left of the budget.
-func (g *Graph) explore(slot int32, budget int) int {
+// explore looks at what a reached process waits for, until it is proven free.
+func (g *Graph) explore(slot int32) {
 	s := &g.search
-	for e := g.processes[s.processes[slot].process].waits; e != 0; e = g.next(e, ofProcess) {
-		if s.processes[slot].lacking <= 0 {
-			return budget
-		}
+	first := g.processes[s.processes[slot].process].waits
+	for e := first; e != 0 && !s.processes[slot].free() && s.spend(); e = g.next(e, ofProcess) {
 		r := g.edges[e].resource
 		if g.resources[r].slot == 0 {
-			before := len(s.links)
 			g.reachResource(r)
-			budget -= len(s.links) - before
 		}
-		budget--
-		if rs := &s.resources[g.resources[r].slot-1]; !rs.free {
+		if rs := &s.resources[g.resources[r].slot-1]; rs.free {
+			s.prove(slot)
+		} else {
 			s.depend(&rs.dependents, slot)
-		} else if s.processes[slot].lacking--; s.processes[slot].lacking == 0 {
-			s.spreadProof(slot)
 		}
 	}
-	return budget
 }
 
 func (g *Graph) reachProcess(p Process) {
@@ -217,15 +179,16 @@ func (g *Graph) reachResource(r Resource) {
 	if s.resources[slot].free || rs.free == 0 {
 		return
 	}
-	for e := rs.holders; e != 0; e = g.next(e, ofResource) {
+	for e := rs.holders; e != 0 && s.spend(); e = g.next(e, ofResource) {
 		p := g.edges[e].process
-		if g.processes[p].deadlocked {
+		pr := &g.processes[p]
+		if pr.deadlocked {
 			continue
 		}
-		if g.processes[p].slot == 0 {
+		if pr.slot == 0 {
 			g.reachProcess(p)
 		}
-		s.depend(&s.processes[g.processes[p].slot-1].dependents, slot)
+		s.depend(&s.processes[pr.slot-1].dependents, slot)
 	}
 }
 
@@ -234,13 +197,26 @@ func (g *Graph) hasFreeHolder(r *resource) bool {
 	if r.holderCount == 0 {
 		return true
 	}
-	for e := r.holders; e != 0; e = g.next(e, ofResource) {
-		p := &g.processes[g.edges[e].process]
-		if !p.blocked() || p.slot > 0 && g.search.processes[p.slot-1].lacking <= 0 {
+	for e := r.holders; e != 0 && g.search.spend(); e = g.next(e, ofResource) {
+		if g.knownFree(&g.processes[g.edges[e].process]) {
 			return true
 		}
 	}
 	return false
+}
+
+// knownFree reports whether it is known by now that p will go on.
+func (g *Graph) knownFree(p *process) bool {
+	s := &g.search
+	switch {
+	case !p.blocked():
+		return true
+	case p.deadlocked:
+		return false
+	case p.slot > 0:
+		return s.processes[p.slot-1].free()
+	}
+	return s.bounded && !p.behind
 }
 
 // depend puts slot on a list of dependents.
@@ -249,27 +225,68 @@ func (s *search) depend(list *int32, slot int32) {
 	*list = int32(len(s.links) - 1)
 }
 
-// spreadProof tells everything that depends on a process that it is free.
-func (s *search) spreadProof(slot int32) {
-	s.proven = append(s.proven, slot)
+// prove counts one proof for a process. If it is the last one needed, all that
+// depends on the process is told, and so on.
+func (s *search) prove(slot int32) {
+	s.count(slot)
 	for len(s.proven) > 0 {
-		p := &s.processes[pop(&s.proven)]
-		for i := p.dependents; i != 0; i = s.links[i].next {
+		for i := s.processes[pop(&s.proven)].dependents; i != 0; i = s.links[i].next {
 			r := &s.resources[s.links[i].slot]
 			if r.free {
 				continue
 			}
 			r.free = true
-			s.proveWaiters(r)
+			for j := r.dependents; j != 0; j = s.links[j].next {
+				s.count(s.links[j].slot)
+			}
 		}
 	}
 }
 
-func (s *search) proveWaiters(r *reachedResource) {
-	for i := r.dependents; i != 0; i = s.links[i].next {
-		slot := s.links[i].slot
-		if s.processes[slot].lacking--; s.processes[slot].lacking == 0 {
-			s.proven = append(s.proven, slot)
+func (s *search) count(slot int32) {
+	p := &s.processes[slot]
+	p.lacking--
+	if p.lacking == 0 {
+		s.proven = append(s.proven, slot)
+	}
+}
+
+// backward visits those who wait for d, transitively, and reports whether it
+// has come to an end.
+func (g *Graph) backward(d doubt, budget int) bool {
+	s := &g.search
+	s.budget = budget
+	if d.process != 0 {
+		g.putBehind(d.process)
+	} else {
+		g.putWaitersBehind(d.resource)
+	}
+	for i := 0; i < len(s.behind) && s.budget >= 0; i++ {
+		for e := g.processes[s.behind[i]].holds; e != 0 && s.spend(); e = g.next(e, ofProcess) {
+			g.putWaitersBehind(g.edges[e].resource)
 		}
 	}
+	s.bounded = s.budget >= 0
+	return s.bounded
+}
+
+func (g *Graph) putWaitersBehind(r Resource) {
+	for e := g.resources[r].waiters; e != 0 && g.search.spend(); e = g.next(e, ofResource) {
+		g.putBehind(g.edges[e].process)
+	}
+}
+
+func (g *Graph) putBehind(p Process) {
+	if pr := &g.processes[p]; !pr.behind && !pr.deadlocked {
+		pr.behind = true
+		g.search.behind = append(g.search.behind, p)
+	}
+}
+
+func (g *Graph) forgetBehind() {
+	s := &g.search
+	for _, p := range s.behind {
+		g.processes[p].behind = false
+	}
+	s.behind, s.bounded = s.behind[:0], false
 }
