@@ -57,7 +57,8 @@ type Config struct {
 
 // Keep connects, runs body, and starts over after a growing pause whenever body
 // returns or a connection is lost. Then the context of body ends, and body must
-// return; Keep closes the connections and reconnects. It returns when ctx ends,
+// return: after a second the transports are cut, so that nothing can block on
+// them. Keep closes the connections and reconnects. It returns when ctx ends,
 // with its cause, or when body returns an error made by Permanent, with that
 // error. A URL that cannot be used is an error at once; a broker that does not
 // answer, or refuses, is tried again. Errors and logs never show the password.
@@ -103,15 +104,20 @@ func run(ctx context.Context, cfg Config, body func(ctx context.Context, publish
 	if err != nil {
 		return err
 	}
-	defer publish.close()
 	consume, err := connect(ctx, cfg, "consume")
 	if err != nil {
+		publish.cut()
+		publish.close()
 		return err
 	}
-	defer consume.close()
 
+	defer publish.close()
+	defer consume.close()
 	ctx, lose := context.WithCancelCause(ctx)
 	defer lose(errReturned)
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(closeTime, func() { publish.cut(); consume.cut() })
+	})
 	publish.watch(ctx, cfg.Log, lose)
 	consume.watch(ctx, cfg.Log, lose)
 

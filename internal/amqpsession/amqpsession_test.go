@@ -6,6 +6,8 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,4 +96,59 @@ func TestSessionStartsOverUntilAPermanentError(t *testing.T) {
 	if !errors.Is(err, enough) || sessions != 3 || len(transports) != 6 {
 		t.Errorf("%d sessions, %d connections, %v", sessions, len(transports), err)
 	}
+}
+
+func TestKeepCutsATransportThatBlocks(t *testing.T) {
+	url := os.Getenv("AMQP_URL")
+	if url == "" {
+		t.Skip("AMQP_URL is not set")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stuck := &stuckConn{written: make(chan struct{}, 1), closed: make(chan struct{})}
+	cfg := amqpsession.Config{URL: url, Name: t.Name(), Dial: func(network, addr string) (net.Conn, error) {
+		c, err := net.Dial(network, addr)
+		if stuck.Conn != nil { // only the first connection, that which publishes, gets stuck
+			return c, err
+		}
+		stuck.Conn = c
+		return stuck, err
+	}}
+	err := amqpsession.Keep(ctx, cfg, func(_ context.Context, publish, _ *amqp.Connection) error {
+		ch, err := publish.Channel()
+		if err != nil {
+			return err
+		}
+		stuck.stop.Store(true)
+		go func() { <-stuck.written; cancel() }()
+		return ch.Publish("", t.Name(), false, false, amqp.Publishing{})
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// stuckConn stops writing once told to, as towards a peer that does not read.
+type stuckConn struct {
+	net.Conn
+	stop    atomic.Bool
+	written chan struct{}
+	closed  chan struct{}
+	once    sync.Once
+}
+
+func (c *stuckConn) Write(p []byte) (int, error) {
+	if !c.stop.Load() {
+		return c.Conn.Write(p)
+	}
+	select {
+	case c.written <- struct{}{}:
+	default:
+	}
+	<-c.closed
+	return 0, net.ErrClosed
+}
+
+func (c *stuckConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }

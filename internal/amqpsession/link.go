@@ -15,8 +15,9 @@ const (
 	// handshakeTime bounds the opening of a connection, from the first
 	// packet to the broker's consent.
 	handshakeTime = 10 * time.Second
-	// closeTime bounds the farewell. A broker that has stopped reading
-	// would otherwise hold up the program's end.
+	// closeTime is how long a session may take to end, farewell included.
+	// A broker that has stopped reading would otherwise hold up publishers
+	// and the program's end.
 	closeTime = time.Second
 )
 
@@ -98,11 +99,12 @@ func (l *link) watch(ctx context.Context, log *slog.Logger, lose context.CancelC
 	})
 }
 
-// close says farewell to the broker, within closeTime, and waits for the
-// watchers.
+// cut ends the connection without a word.
+func (l *link) cut() { _ = l.transport.Close() }
+
+// close says farewell to the broker and waits for the watchers. It returns
+// soon only if the transport is cut when the broker does not answer.
 func (l *link) close() {
-	limit := time.AfterFunc(closeTime, func() { _ = l.transport.Close() })
-	defer limit.Stop()
 	_ = l.Close() // fails if the connection is lost already, which the session knows
 	l.watchers.Wait()
 }
