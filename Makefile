@@ -1,0 +1,53 @@
+# make lists the targets.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Pinned, so that a new release's new opinion does not break an old commit.
+LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+SCRIPTS := .ci/run $(wildcard scripts/*)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Watch two services deadlock, and waitgraph see it (ARGS="--format=json")
+	go run ./cmd/demo $(ARGS)
+
+.PHONY: build
+build: ## Build the programs into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## Run all tests, on the embedded broker and again on RabbitMQ
+	@scripts/test
+
+.PHONY: cover
+cover: ## Run all tests for coverage: out/cover.html
+	@mkdir -p out
+	scripts/with-rabbitmq go test -p 1 -coverpkg=./... -coverprofile=out/cover.out ./...
+	go tool cover -html=out/cover.out -o out/cover.html
+	go tool cover -func=out/cover.out | tail -n 1
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for a moment (FOR=10s)
+	@scripts/fuzz $(or $(FOR),10s)
+
+.PHONY: bench
+bench: ## Run the benchmarks on RabbitMQ (RUN=regexp COUNT=1)
+	@scripts/bench '$(or $(RUN),.)'
+
+.PHONY: lint
+lint: ## Check style, suspicious code, go.mod and the scripts
+	go mod tidy -diff
+	$(LINT) run
+	@if command -v shellcheck >/dev/null; then set -x; shellcheck $(SCRIPTS); \
+	else echo 'shellcheck is not installed: scripts unchecked'; fi
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(LINT) fmt
+	go mod tidy
