@@ -65,7 +65,7 @@ func (g *Graph) unlink(first *edgeID, e edgeID, side int) {
 
 func (g *Graph) addWait(p Process, r Resource) {
 	e := g.newEdge(p, r)
-	pr, rs := &g.processes[p], g.resource(r)
+	pr, rs := &g.processes[p], &g.resources[r]
 	g.link(&pr.waits, e, ofProcess)
 	g.link(&rs.waiters, e, ofResource)
 	pr.waitCount++

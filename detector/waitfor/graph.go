@@ -146,6 +146,9 @@ func (g *Graph) Block(p Process, need int, on []Resource) {
 		panic(fmt.Sprintf("waitfor: process %d needs %d of %d resources", p, need, len(on)))
 	}
 	pr := g.process(p)
+	for _, r := range on {
+		g.resource(r) // panics before anything has changed
+	}
 	if int(pr.need) == need && g.waitsFor(pr, on) {
 		return
 	}

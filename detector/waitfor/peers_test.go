@@ -1,6 +1,8 @@
 package waitfor
 
 import (
+	"slices"
+
 	"gonum.org/v1/gonum/graph/simple"
 	"gonum.org/v1/gonum/graph/topo"
 )
@@ -10,50 +12,55 @@ import (
 
 // tables is the system as the others need to see it besides their own graph.
 type tables struct {
-	waits   map[int32]request
-	waiters map[int32]map[int32]struct{} // by resource
-	holders map[int32]map[int32]struct{} // by resource
+	waits   []request // by process
+	waiters [][]int32 // by resource
+	holders [][]int32 // by resource
 }
 
 type request struct {
-	need int32
+	need int32 // 0 while the process is active
 	on   []int32
 }
 
-func newTables() tables {
-	return tables{map[int32]request{}, map[int32]map[int32]struct{}{}, map[int32]map[int32]struct{}{}}
+func grown[T any](s []T, i int32) []T {
+	for int(i) >= len(s) {
+		s = append(s, *new(T))
+	}
+	return s
 }
 
-func put(m map[int32]map[int32]struct{}, k, v int32) {
-	if m[k] == nil {
-		m[k] = map[int32]struct{}{}
-	}
-	m[k][v] = struct{}{}
-}
-
-func take(m map[int32]map[int32]struct{}, k, v int32) {
-	delete(m[k], v)
-	if len(m[k]) == 0 {
-		delete(m, k)
-	}
+func without(s []int32, v int32) []int32 {
+	i := slices.Index(s, v)
+	s[i] = s[len(s)-1]
+	return s[:len(s)-1]
 }
 
 func (t *tables) block(p, need int32, on []int32) {
-	t.waits[p] = request{need, append([]int32(nil), on...)}
+	t.waits = grown(t.waits, p)
+	t.waits[p] = request{need, append(t.waits[p].on[:0], on...)}
 	for _, r := range on {
-		put(t.waiters, r, p)
+		t.waiters, t.holders = grown(t.waiters, r), grown(t.holders, r)
+		t.waiters[r] = append(t.waiters[r], p)
 	}
 }
 
 func (t *tables) unblock(p int32) {
 	for _, r := range t.waits[p].on {
-		take(t.waiters, r, p)
+		t.waiters[r] = without(t.waiters[r], p)
 	}
-	delete(t.waits, p)
+	t.waits[p].need = 0
+	t.waits[p].on = t.waits[p].on[:0]
 }
 
-func (t *tables) hold(r, p int32)    { put(t.holders, r, p) }
-func (t *tables) release(r, p int32) { take(t.holders, r, p) }
+func (t *tables) hold(r, p int32) {
+	t.waits = grown(t.waits, p)
+	t.waiters, t.holders = grown(t.waiters, r), grown(t.holders, r)
+	if !slices.Contains(t.holders[r], p) {
+		t.holders[r] = append(t.holders[r], p)
+	}
+}
+
+func (t *tables) release(r, p int32) { t.holders[r] = without(t.holders[r], p) }
 
 // tikv is the detector of TiKV (src/server/lock_manager/deadlock.rs): edges
 // between transactions in nested maps, each with the time at which it expires,
@@ -68,7 +75,7 @@ type tikv struct {
 }
 
 func newTiKV() engine {
-	return &tikv{tables: newTables(), edges: map[int32]map[int32]int64{}}
+	return &tikv{edges: map[int32]map[int32]int64{}}
 }
 
 const tikvTTL = 1 << 40 // no edge of the streams expires
@@ -78,7 +85,7 @@ func (t *tikv) setUp(on bool) { t.quiet = on }
 func (t *tikv) block(p, need int32, on []int32) {
 	t.tables.block(p, need, on)
 	for _, r := range on {
-		for q := range t.holders[r] {
+		for _, q := range t.holders[r] {
 			t.detect(p, q)
 		}
 	}
@@ -91,14 +98,14 @@ func (t *tikv) unblock(p int32) {
 
 func (t *tikv) hold(r, p int32) {
 	t.tables.hold(r, p)
-	for w := range t.waiters[r] {
+	for _, w := range t.waiters[r] {
 		t.detect(w, p)
 	}
 }
 
 func (t *tikv) release(r, p int32) {
 	t.tables.release(r, p)
-	for w := range t.waiters[r] {
+	for _, w := range t.waiters[r] {
 		delete(t.edges[w], p)
 		if len(t.edges[w]) == 0 {
 			delete(t.edges, w)
@@ -143,14 +150,14 @@ func (t *tikv) search(waiter, holder int32) bool {
 // connected components, as is done at a steady interval.
 type rebuild struct{ tables }
 
-func newRebuild() engine { return &rebuild{newTables()} }
+func newRebuild() engine { return &rebuild{} }
 
 func (t *rebuild) endStep() {
 	g := simple.NewDirectedGraph()
 	for p, w := range t.waits {
 		for _, r := range w.on {
-			for q := range t.holders[r] {
-				if p != q {
+			for _, q := range t.holders[r] {
+				if int32(p) != q {
 					g.SetEdge(g.NewEdge(simple.Node(p), simple.Node(q)))
 				}
 			}
@@ -166,37 +173,36 @@ func (t *rebuild) endStep() {
 // reduction reduces the whole graph from scratch.
 type reduction struct{ tables }
 
-func newReduction() engine { return &reduction{newTables()} }
+func newReduction() engine { return &reduction{} }
 
 func (t *reduction) endStep() {
-	lacking := make(map[int32]int32, len(t.waits))
-	granted := make(map[int32]bool, len(t.waiters))
-	var free []int32
+	lacking := make([]int32, len(t.waits))
+	granted := make([]bool, len(t.waiters))
+	holds := make([][]int32, len(t.waits))
 	for p, w := range t.waits {
 		lacking[p] = w.need
 	}
+	var free []int32
 	grant := func(r int32) {
 		if granted[r] {
 			return
 		}
 		granted[r] = true
-		for p := range t.waiters[r] {
+		for _, p := range t.waiters[r] {
 			if lacking[p]--; lacking[p] == 0 {
 				free = append(free, p)
 			}
 		}
 	}
-	holds := map[int32][]int32{}
-	for r := range t.waiters {
-		if len(t.holders[r]) == 0 {
-			grant(r)
+	for r, holders := range t.holders {
+		if len(holders) == 0 {
+			grant(int32(r))
 		}
-		for p := range t.holders[r] {
-			if _, blocked := t.waits[p]; !blocked {
-				grant(r)
-			} else {
-				holds[p] = append(holds[p], r)
+		for _, p := range holders {
+			if t.waits[p].need == 0 {
+				grant(int32(r))
 			}
+			holds[p] = append(holds[p], int32(r))
 		}
 	}
 	for len(free) > 0 {

@@ -20,8 +20,7 @@ import (
 //
 // and each prints the whole state: a line per blocked process with what it
 // waits for and, in brackets, who can grant that, then the deadlocked set and
-// its cores. "*" after the version's line says that the cores had to be
-// computed anew.
+// its cores.
 func TestTraces(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		w := newWorld()
@@ -215,14 +214,14 @@ func (w *world) String() string {
 		if !w.graph.Blocked(p) {
 			continue
 		}
-		fmt.Fprintf(&b, "%s waits for %s", name, quantity(w.graph.Need(p), w.graph.NumWaits(p)))
+		fmt.Fprintf(&b, "%s waits for%s", name, quantity(w.graph.Need(p), w.graph.NumWaits(p)))
 		for r := range w.graph.Waits(p) {
 			fmt.Fprintf(&b, " %s", w.holders(r))
 		}
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "deadlocked: %v\n", w.deadlocked())
-	fmt.Fprintf(&b, "cores: %s\n", describe(w.cores()))
+	fmt.Fprintf(&b, "cores: [%s]\n", describe(w.cores()))
 	return b.String()
 }
 
@@ -246,11 +245,11 @@ func quantity(need, of int) string {
 	case of == 1:
 		return ""
 	case need == of:
-		return "all of"
+		return " all of"
 	case need == 1:
-		return "any of"
+		return " any of"
 	}
-	return fmt.Sprintf("%d of", need)
+	return fmt.Sprintf(" %d of", need)
 }
 
 // Trace returns the commands so far, in the form of testdata.
