@@ -1,0 +1,31 @@
+package explain
+
+import (
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector"
+)
+
+// Graph is the whole wait-for graph at one instant.
+type Graph struct {
+	At        time.Time `json:"at"`
+	Processes []Node    `json:"processes"` // blocked, or waited for
+}
+
+// Node is one process of the graph.
+type Node struct {
+	Process
+	Hint       bool   `json:"hint,omitempty"`       // known only from the call chains of others
+	Deadlocked bool   `json:"deadlocked,omitempty"` // nobody can free it any more
+	Verdict    string `json:"verdict,omitempty"`    // the ID of the verdict to whose core it belongs
+}
+
+// OfGraph explains a snapshot that was taken at an instant.
+func OfGraph(s detector.Snapshot, at time.Time) Graph {
+	g := Graph{At: at.UTC(), Processes: make([]Node, len(s.Processes))}
+	for i := range s.Processes {
+		p := &s.Processes[i]
+		g.Processes[i] = Node{Process: process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}
+	}
+	return g
+}
