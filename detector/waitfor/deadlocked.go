@@ -140,20 +140,11 @@ func (g *Graph) doubtResource(r Resource) {
 	}
 }
 
-// decide settles one doubt.
+// decide settles one doubt, unless what has happened since has settled it.
 func (g *Graph) decide(d doubt) {
-	if d.process != 0 {
-		pr := &g.processes[d.process]
-		pr.doubted = false
-		if pr.deadlocked {
-			return
-		}
-	} else {
-		rs := &g.resources[d.resource]
-		rs.doubted = false
-		if !rs.grantable() {
-			return
-		}
+	pr, rs := &g.processes[d.process], &g.resources[d.resource]
+	pr.doubted, rs.doubted = false, false
+	if !pr.deadlocked {
+		g.resolve(d)
 	}
-	g.resolve(d)
 }

@@ -223,9 +223,9 @@ func (o *oracle) components(s set) (components []set) {
 
 // describe sorts cores the way that the traces print them.
 func describe(cores []set) string {
-	var texts []string
-	for _, c := range cores {
-		texts = append(texts, c.String())
+	texts := make([]string, len(cores))
+	for i, c := range cores {
+		texts[i] = c.String()
 	}
 	slices.Sort(texts)
 	return strings.Join(texts, " ")
