@@ -1,0 +1,35 @@
+// Package ledger is the pure core of an agent: it knows which processes of one
+// OS process wait for what and hold what, and decides what must be reported
+// when. It is single-threaded and takes the time as an argument; package
+// tracing puts a lock and a timer around it.
+//
+//	Block, Receive, ... ──▶ ┌────────┐ ──Collect────▶ reports
+//	                        │ Ledger │ ──Heartbeat──▶ digest, memberships
+//	Question ──────────────▶└────────┘ ──Answer─────▶ states as of now
+//
+// # What is reported
+//
+// A process that blocks is reported at once if that is contention: requests
+// wait behind it, it holds a lock or a permit, or it waits for anything but a
+// reply. So is a blocked process that receives a request, and a request that
+// the broker delivers again. Any other wait is reported once it has lasted for
+// Config.ReportAfter. A wait that ends before is never heard of.
+//
+// A report of a blocked process carries the call chains of all requests that it
+// owes an answer, handled and queued. Growth within a wait epoch is reported as
+// an addition, so that many requests that queue up one by one cost one small
+// report each.
+//
+// # The outbox is a set
+//
+// What has to be reported is a set of processes, not a queue of events. While a
+// message is on its way, further changes of a process overwrite each other, and
+// what is sent next is its state by then. So the outbox is bounded by the number
+// of processes, and a slow transport costs freshness, never memory.
+//
+// # The digest
+//
+// A heartbeat summarizes what was last reported of every process that is still
+// blocked as far as the reports tell. A receiver that got every batch in order
+// finds the digest equal to what it knows.
+package ledger
