@@ -65,8 +65,9 @@
 //	Block, Unblock          O(w)
 //	Hold, Release           O(min(h, holders of the resource))
 //	RemoveProcess           O(w + h), and each Release
-//	Cores                   O(1) if they cannot have changed; otherwise mostly
-//	                        linear in the edges of the deadlocked set
+//	Cores                   O(1) if they cannot have changed; otherwise O(edges of
+//	                        the deadlocked set) for every level at which a
+//	                        component has to be split again, usually two
 //
 // Added to that is O(edges) of the processes that enter or leave the deadlocked
 // set and, where a cycle is possible, a search: it visits no more than a

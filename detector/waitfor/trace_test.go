@@ -179,6 +179,9 @@ func (w *world) checkDeadlocked() error {
 	if err := w.graph.checkInvariants(); err != nil {
 		return err
 	}
+	if err := w.checkEdges(); err != nil {
+		return err
+	}
 	if got, want := w.deadlocked(), w.oracle.deadlocked(); got.String() != want.String() {
 		return fmt.Errorf("deadlocked: %v, by full reduction %v", got, want)
 	}
@@ -190,12 +193,39 @@ func (w *world) checkDeadlocked() error {
 	return nil
 }
 
+// checkEdges compares what the graph says about single processes.
+func (w *world) checkEdges() error {
+	for name, p := range w.processes {
+		on := w.oracle.waits[name].on
+		waits, holds := make([]Resource, 0, len(on)), set{}
+		for _, r := range on {
+			waits = append(waits, w.resources[r])
+		}
+		for r, holders := range w.oracle.holders {
+			if holders[name] {
+				holds[r] = true
+			}
+		}
+		if got := slices.Collect(w.graph.Waits(p)); !slices.Equal(got, waits) || w.graph.Need(p) != w.oracle.waits[name].need {
+			return fmt.Errorf("%s waits for %d of %v, not %v", name, w.graph.Need(p), got, waits)
+		}
+		if w.graph.NumWaits(p) != len(waits) || w.graph.NumHolds(p) != len(holds) {
+			return fmt.Errorf("%s has %d waits and %d holds", name, w.graph.NumWaits(p), w.graph.NumHolds(p))
+		}
+		for r := range w.graph.Holds(p) {
+			delete(holds, w.nameOf(r))
+		}
+		if len(holds) > 0 {
+			return fmt.Errorf("%s does not hold %v", name, holds)
+		}
+	}
+	return nil
+}
+
 func (w *world) deadlocked() set {
 	s := set{}
-	for name, p := range w.processes {
-		if w.graph.Deadlocked(p) {
-			s[name] = true
-		}
+	for p := range w.graph.AllDeadlocked() {
+		s[w.names[p]] = w.graph.Deadlocked(p)
 	}
 	return s
 }
@@ -230,19 +260,22 @@ func (w *world) String() string {
 	return b.String()
 }
 
-func (w *world) holders(r Resource) string {
-	name := ""
-	for n, handle := range w.resources {
+func (w *world) nameOf(r Resource) string {
+	for name, handle := range w.resources {
 		if handle == r {
-			name = n
+			return name
 		}
 	}
+	return "?"
+}
+
+func (w *world) holders(r Resource) string {
 	var holders []string
 	for p := range w.graph.Holders(r) {
 		holders = append(holders, w.names[p])
 	}
 	slices.Sort(holders)
-	return name + "[" + strings.Join(holders, " ") + "]"
+	return w.nameOf(r) + "[" + strings.Join(holders, " ") + "]"
 }
 
 func quantity(need, of int) string {
