@@ -1,0 +1,84 @@
+package amqpsource
+
+import (
+	"errors"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/wire"
+)
+
+// prefetch bounds what the client library holds in memory. The rest waits in
+// the queue, where the oldest reports are dropped first.
+const prefetch = 64
+
+// The queue keeps what a detector could still want to hear.
+var queueArgs = amqp.Table{
+	"x-max-length":  int32(100_000),
+	"x-overflow":    "drop-head",
+	"x-message-ttl": int32(10_000), // ms
+}
+
+var errCancelled = errors.New("the broker cancelled the consumer of reports")
+
+// subscription is the queue of one session.
+type subscription struct {
+	channel    *amqp.Channel
+	queue      string
+	deliveries <-chan amqp.Delivery
+}
+
+// subscribe declares a queue of its own that takes all reports, and consumes it.
+func subscribe(c *amqp.Connection) (*subscription, error) {
+	ch, err := c.Channel()
+	if err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	if err := ch.ExchangeDeclare(wire.Exchange, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
+		return nil, fmt.Errorf("declare exchange: %w", err)
+	}
+	q, err := ch.QueueDeclare("", false, true, true, false, queueArgs)
+	if err != nil {
+		return nil, fmt.Errorf("declare queue for reports: %w", err)
+	}
+	if err := ch.QueueBind(q.Name, wire.ReportBinding, wire.Exchange, false, nil); err != nil {
+		return nil, fmt.Errorf("bind queue for reports: %w", err)
+	}
+	if err := ch.Qos(prefetch, 0, false); err != nil {
+		return nil, fmt.Errorf("set prefetch: %w", err)
+	}
+	deliveries, err := ch.Consume(q.Name, "", false, true, false, false, nil)
+	if err != nil {
+		return nil, fmt.Errorf("consume reports: %w", err)
+	}
+	return &subscription{ch, q.Name, deliveries}, nil
+}
+
+// receive hands batches to the sink until the channel is closed.
+func (s *Source) receive(in *subscription) error {
+	var decoder wire.Decoder
+	for d := range in.deliveries {
+		s.decode(&decoder, d.Body)
+		if d.DeliveryTag%(prefetch/2) == 0 {
+			if err := d.Ack(true); err != nil {
+				return fmt.Errorf("acknowledge reports: %w", err)
+			}
+		}
+	}
+	return errCancelled
+}
+
+func (s *Source) decode(decoder *wire.Decoder, body []byte) {
+	before := decoder.Skipped
+	b, err := decoder.Batch(body)
+	if n := decoder.Skipped - before; n > 0 {
+		s.sink.Skip(n)
+	}
+	if err != nil {
+		s.sink.Reject(err)
+		return
+	}
+	s.sink.Deliver(detector.Reported{Batch: b})
+}
