@@ -3,6 +3,7 @@ package layering
 import (
 	"bufio"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,7 +34,7 @@ type scope struct {
 // of returns what holds for a file's imports.
 func (s scope) of(test bool) patterns {
 	if test {
-		return append(s.code[:len(s.code):len(s.code)], s.tests...)
+		return append(slices.Clip(s.code), s.tests...)
 	}
 	return s.code
 }
