@@ -57,6 +57,8 @@ type Ledger struct {
 	dirty   list // to be reported, in the order in which they came to be
 	taken   taken
 	members map[report.Member]struct{}
+	moved   bool                // members changed since the last heartbeat
+	liars   map[string]struct{} // names of processes that broke the contract
 	digest  report.Digest // of what was last reported of processes blocked since
 
 	lastActivation, lastEpoch uint64
@@ -70,13 +72,15 @@ func New(a report.Agent, cfg Config) *Ledger {
 		cfg: cfg, agent: a,
 		procs:   make(map[uint64]*Process),
 		members: make(map[report.Member]struct{}),
+		liars:   make(map[string]struct{}),
 		taken:   newTaken(cfg.MaxTaken),
 	}
 	l.pending.slot, l.dirty.slot = pendingSlot, dirtySlot
 	return l
 }
 
-// Start begins a new activation of the named process. It returns nil, which
+// Start begins a new activation of the named process. A reentrant process
+// serves requests of its own call chain while it waits. Start returns nil, which
 // every method takes and ignores, if there are too many processes.
 func (l *Ledger) Start(name string, reentrant bool) *Process {
 	if len(l.procs) >= l.cfg.MaxProcesses {
@@ -88,6 +92,7 @@ func (l *Ledger) Start(name string, reentrant bool) *Process {
 		key:       report.Key{Agent: l.agent, Process: name, Activation: l.lastActivation},
 		reentrant: reentrant,
 	}
+	_, p.breach = l.liars[name]
 	l.procs[p.key.Activation] = p
 	return p
 }
@@ -104,6 +109,7 @@ func (l *Ledger) Stop(now time.Time, p *Process, cause report.Cause) {
 	for m := range l.members {
 		if m.Key == p.key {
 			delete(l.members, m)
+			l.moved = true
 		}
 	}
 	p.stopped = true

@@ -10,12 +10,12 @@ import (
 )
 
 // Dirty reports whether Collect has something to return.
-func (l *Ledger) Dirty() bool { return l.dirty.len > 0 }
+func (l *Ledger) Dirty() bool { return l.dirty.len > 0 || l.moved }
 
 // Collect returns what has to be reported, at most limit states; the rest stays
 // for the next call. What was changed several times is reported once, as it is
-// now.
-func (l *Ledger) Collect(_ time.Time, limit int) report.Batch {
+// now. A change of memberships comes with a heartbeat.
+func (l *Ledger) Collect(now time.Time, limit int) report.Batch {
 	b := report.Batch{Agent: l.agent}
 	for p := l.dirty.first; p != nil && len(b.States) < limit; p = l.dirty.first {
 		l.dirty.remove(p)
@@ -25,6 +25,9 @@ func (l *Ledger) Collect(_ time.Time, limit int) report.Batch {
 		case p.stopped:
 			delete(l.procs, p.key.Activation)
 		}
+	}
+	if l.moved {
+		b.Heartbeat = l.Heartbeat(now).Heartbeat
 	}
 	return b
 }
@@ -96,6 +99,7 @@ func (h *hold) report() report.Hold {
 // Heartbeat returns a heartbeat about what Collect has returned so far.
 func (l *Ledger) Heartbeat(now time.Time) report.Batch {
 	l.taken.forget(now)
+	l.moved = false
 	h := &report.Heartbeat{Digest: l.digest}
 	for m := range l.members {
 		h.Members = append(h.Members, m)

@@ -170,6 +170,9 @@ func (l *Ledger) Answered(now time.Time, p *Process, reply report.Resource) {
 	if p.blocked() && !p.reentrant {
 		l.stats.Breaches++
 		p.breach, p.notable = true, true
+		if len(l.liars) < l.cfg.MaxProcesses {
+			l.liars[p.key.Process] = struct{}{}
+		}
 		l.report(p)
 	}
 	l.drop(now, p, reply, h)
@@ -224,6 +227,7 @@ func (l *Ledger) drop(now time.Time, p *Process, r report.Resource, h *hold) {
 func (l *Ledger) Join(p *Process, queue string) {
 	if p != nil && !p.stopped && len(l.members) < report.MaxMembers {
 		l.members[report.Member{Key: p.key, Queue: queue}] = struct{}{}
+		l.moved = true
 	}
 }
 
@@ -231,5 +235,6 @@ func (l *Ledger) Join(p *Process, queue string) {
 func (l *Ledger) Leave(p *Process, queue string) {
 	if p != nil {
 		delete(l.members, report.Member{Key: p.key, Queue: queue})
+		l.moved = true
 	}
 }
