@@ -1,0 +1,153 @@
+package amqprpc_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"go.uber.org/goleak"
+
+	"github.com/waitgraph/waitgraph/tracing/amqprpc"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is where a test runs: on the embedded broker in virtual time, or on
+// RabbitMQ in real time.
+type world struct {
+	*testing.T
+	url  string
+	dial func(network, addr string) (net.Conn, error)
+	// timeout is that of calls which are meant to time out, in virtual time
+	// as long as in production.
+	timeout time.Duration
+	suffix  string // makes names unique
+}
+
+// everywhere runs a test on both brokers.
+func everywhere(t *testing.T, test func(w *world)) {
+	t.Run("rabbitmq", func(t *testing.T) { onRabbitMQ(t, test) })
+}
+
+func onRabbitMQ(t *testing.T, test func(w *world)) {
+	t.Helper()
+	url := os.Getenv("AMQP_URL")
+	if url == "" {
+		t.Skip("AMQP_URL is not set")
+	}
+	test(&world{T: t, url: url, timeout: 300 * time.Millisecond, suffix: "." + rand.Text()[:8]})
+}
+
+func (w *world) config() amqprpc.Config {
+	return amqprpc.Config{URL: w.url, Dial: w.dial, Name: w.Name(), CallTimeout: 5 * time.Second}
+}
+
+func (w *world) connect(cfg amqprpc.Config, opts ...amqprpc.Option) *amqprpc.Conn {
+	w.Helper()
+	conn, err := amqprpc.Dial(w.Context(), cfg, opts...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(conn.Close)
+	return conn
+}
+
+// network lies between a Conn and the broker, and can be cut.
+type network struct {
+	mu    sync.Mutex
+	down  bool
+	dial  func(network, addr string) (net.Conn, error)
+	conns []net.Conn
+}
+
+// through returns cfg with a network of its own.
+func (w *world) through(cfg amqprpc.Config) (amqprpc.Config, *network) {
+	n := &network{dial: w.dial}
+	if n.dial == nil {
+		n.dial = net.Dial
+	}
+	cfg.Dial = n.connect
+	return cfg, n
+}
+
+var errDown = errors.New("network is down")
+
+func (n *network) connect(network, addr string) (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.down {
+		return nil, errDown
+	}
+	conn, err := n.dial(network, addr)
+	n.conns = append(n.conns, conn)
+	return conn, err
+}
+
+// set takes the network down or up. All connections break when it goes down.
+func (n *network) set(down bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.down = down
+	for _, conn := range n.conns {
+		_ = conn.Close()
+	}
+	n.conns = nil
+}
+
+func (w *world) queue(name string) string { return w.Name() + "/" + name + w.suffix }
+
+// exclusive declares a queue that goes with its consumer.
+func exclusive(queue string) func(*amqp.Channel) error {
+	return func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(queue, false, true, true, false, nil)
+		return err
+	}
+}
+
+// service is a server that runs.
+type service struct {
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// serve runs a server until the test ends or stop is called. It returns once
+// the server consumes.
+func (w *world) serve(conn *amqprpc.Conn, srv amqprpc.Server) *service {
+	w.Helper()
+	ready := make(chan struct{}, 100)
+	declare := srv.Declare
+	if declare == nil {
+		declare = exclusive(srv.Queue)
+	}
+	srv.Declare = func(ch *amqp.Channel) error {
+		err := declare(ch)
+		ready <- struct{}{}
+		return err
+	}
+	ctx, cancel := context.WithCancel(w.Context())
+	s := &service{cancel: cancel, done: make(chan error, 1)}
+	go func() { s.done <- conn.Serve(ctx, srv) }()
+	<-ready
+	w.Cleanup(func() { s.stop() })
+	return s
+}
+
+func (s *service) stop() error {
+	s.cancel()
+	err := <-s.done
+	s.done <- err
+	return err
+}
+
+func (w *world) call(conn *amqprpc.Conn, queue, body string) (string, error) {
+	reply, err := conn.Call(w.Context(), amqprpc.Call{Key: queue, Body: []byte(body)})
+	return string(reply.Body), err
+}
+
+func echo(_ context.Context, r *amqprpc.Request) ([]byte, error) { return r.Body, nil }

@@ -1,0 +1,70 @@
+package amqprpc_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/waitgraph/waitgraph/tracing"
+	"github.com/waitgraph/waitgraph/tracing/amqprpc"
+)
+
+func TestGather(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		need   int
+		bodies []string // "fail" is answered with an error, "never" not at all
+		err    error    // of the whole; errAny is any
+		ok     int      // how many calls succeed
+	}{
+		{"all", tracing.All, []string{"a", "b", "c"}, nil, 3},
+		{"all but one fails", tracing.All, []string{"never", "fail", "never"}, errAny, 0},
+		{"any", tracing.Any, []string{"never", "a", "never"}, nil, 1},
+		{"any, and one fails", tracing.Any, []string{"fail", "a", "never"}, nil, 1},
+		{"any, and each fails", tracing.Any, []string{"fail", "fail"}, errAny, 0},
+		{"two of three", 2, []string{"a", "never", "c"}, nil, 2},
+		{"two of three, and two fail", 2, []string{"fail", "fail", "never"}, errAny, 0},
+		{"none of none", tracing.All, nil, amqprpc.ErrInvalid, 0},
+		{"more than there are", 2, []string{"a"}, amqprpc.ErrInvalid, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				conn := w.connect(w.config())
+				w.serve(conn, amqprpc.Server{Queue: w.queue("q"), Prefetch: 10, PerRequest: true, Handler: answerAsTold})
+				var calls []amqprpc.Call
+				for _, body := range test.bodies {
+					calls = append(calls, amqprpc.Call{Key: w.queue("q"), Body: []byte(body), Timeout: -1})
+				}
+				results, err := conn.Gather(w.Context(), test.need, calls...)
+				if !errors.Is(err, test.err) && (test.err != errAny || err == nil) {
+					t.Errorf("error %v, want %v", err, test.err)
+				}
+				ok := 0
+				for i, r := range results {
+					switch body := test.bodies[i]; {
+					case r.Err == nil && string(r.Reply.Body) == body:
+						ok++
+					case body == "never" && !errors.Is(r.Err, context.Canceled):
+						t.Errorf("loser %d ended with %v", i, r.Err)
+					}
+				}
+				if ok != test.ok {
+					t.Errorf("%d calls succeeded, want %d: %v", ok, test.ok, results)
+				}
+			})
+		})
+	}
+}
+
+var errAny = errors.New("any")
+
+func answerAsTold(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
+	switch string(r.Body) {
+	case "fail":
+		return nil, errBroken
+	case "never":
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return r.Body, nil
+}

@@ -1,0 +1,116 @@
+package amqprpc
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"sync"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// worker handles the requests of one channel.
+//
+//	broker ──▶ receive ──▶ mailbox ──▶ work ──▶ handler
+//
+// The broker delivers no more than fit the mailbox, so receive takes every
+// delivery up at once, and the agent sees it queue.
+type worker struct {
+	conn    *Conn
+	server  *Server
+	channel *amqp.Channel
+	mailbox chan *Request
+	intake  sync.WaitGroup
+}
+
+func newWorker(c *Conn, srv *Server, ch *amqp.Channel) *worker {
+	return &worker{conn: c, server: srv, channel: ch, mailbox: make(chan *Request, srv.ahead())}
+}
+
+// receive fills the mailbox until deliveries or ctx end.
+func (w *worker) receive(ctx context.Context, deliveries <-chan amqp.Delivery) {
+	for d := range deliveries {
+		r := newRequest(ctx, w.conn, d, w.server.Process)
+		select {
+		case w.mailbox <- r:
+		case <-ctx.Done():
+			r.drop()
+			return
+		}
+	}
+}
+
+// abandon drops what is left in the mailbox. The channel must be closed.
+func (w *worker) abandon() {
+	w.intake.Wait()
+	close(w.mailbox)
+	for r := range w.mailbox {
+		r.drop()
+	}
+}
+
+// work handles requests until ctx ends or the process crashes.
+func (w *worker) work(ctx context.Context) error {
+	if w.server.PerRequest {
+		return newPool(w).work(ctx)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case r := <-w.mailbox:
+			if err := w.handle(ctx, r); err != nil {
+				w.server.Process.Crash()
+				return &fatalError{err}
+			}
+		}
+	}
+}
+
+// handle handles one request. It returns an error if the process crashed.
+func (w *worker) handle(ctx context.Context, r *Request) error {
+	ctx = w.conn.telemetry.propagator.Extract(ctx, headers(r.Headers))
+	ctx = r.process.Handling(ctx, r.owed)
+	ctx, span := w.conn.telemetry.startProcess(ctx, w.server.Queue, r)
+	body, err := w.call(ctx, r)
+	endSpan(span, err)
+
+	var crashed *crash
+	switch {
+	case errors.As(err, &crashed):
+		w.acknowledge(ctx, r)
+		r.drop()
+		return crashed.cause
+	case err != nil && ctx.Err() != nil:
+		r.drop() // unacknowledged: the broker delivers it to somebody else
+		return nil
+	case errors.Is(err, ErrNoAnswer):
+		r.drop()
+	case !r.answered.Load():
+		if err := r.finish(ctx, body, err); err != nil && !errors.Is(err, ErrAnswered) {
+			w.conn.cfg.Log.WarnContext(ctx, "reply", "queue", w.server.Queue, "error", err)
+		}
+	}
+	w.acknowledge(ctx, r)
+	return nil
+}
+
+// call calls the handler. A panic ends up as a crash.
+func (w *worker) call(ctx context.Context, r *Request) (body []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &PanicError{Value: v, Stack: debug.Stack()}
+			w.conn.cfg.Log.ErrorContext(ctx, "handler panicked", "queue", w.server.Queue, "error", p, "stack", string(p.Stack))
+			body, err = nil, &crash{cause: p}
+		}
+	}()
+	return w.server.Handler(ctx, r)
+}
+
+// acknowledge tells the broker that the request is done. It fails only if the
+// channel is lost, and then the broker delivers the request again.
+func (w *worker) acknowledge(ctx context.Context, r *Request) {
+	if err := r.delivery.Ack(false); err != nil {
+		w.conn.cfg.Log.WarnContext(ctx, "acknowledge", "queue", w.server.Queue, "error", err)
+	}
+}
