@@ -21,7 +21,7 @@ var queueArgs = amqp.Table{
 	"x-message-ttl": int32(10_000), // ms
 }
 
-var errCancelled = errors.New("the broker cancelled the consumer of reports")
+var errEnded = errors.New("the broker ended the consuming of reports")
 
 // subscription is the queue of one session.
 type subscription struct {
@@ -67,7 +67,7 @@ func (s *Source) receive(in *subscription) error {
 			}
 		}
 	}
-	return errCancelled
+	return errEnded
 }
 
 func (s *Source) decode(decoder *wire.Decoder, body []byte) {

@@ -17,7 +17,6 @@ package amqpsource
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"time"
 
@@ -34,7 +33,6 @@ type Config struct {
 	Name string // connection_name, as operators see it
 	// Dial opens the transport; nil means TCP.
 	Dial func(network, addr string) (net.Conn, error)
-	Log  *slog.Logger // nil: discarded
 }
 
 // Sink takes what a Source has to tell. Its methods are called from several
@@ -98,7 +96,7 @@ func offer[T any](to chan<- T, t T) bool {
 // ends. A URL that cannot be used is an error at once.
 func (s *Source) Run(ctx context.Context) error {
 	return amqpsession.Keep(ctx, amqpsession.Config{
-		URL: s.cfg.URL, Name: s.cfg.Name, Dial: s.cfg.Dial, Log: s.cfg.Log, Failed: s.sink.Disconnect,
+		URL: s.cfg.URL, Name: s.cfg.Name, Dial: s.cfg.Dial, Failed: s.sink.Disconnect,
 	}, s.session)
 }
 

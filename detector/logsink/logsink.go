@@ -22,9 +22,11 @@ import (
 // still stands.
 const Interval = 10 * time.Second
 
-// Keys of the lines.
+// KeyVerdict is the key of a verdict in the JSON form of package explain; as
+// text it is the lines that explain it.
+const KeyVerdict = "verdict"
+
 const (
-	keyVerdict    = "verdict"
 	keyID         = "id"
 	keyError      = "error"
 	keySuppressed = "suppressed"
@@ -67,7 +69,7 @@ func (l *Log) Announce(ctx context.Context, at time.Time, a detector.Announce) {
 	case v.Status != detector.Confirmed:
 		level = slog.LevelInfo
 	}
-	l.log.LogAttrs(ctx, level, message, slog.String(keyID, v.ID), slog.Any(keyVerdict, v))
+	l.log.LogAttrs(ctx, level, message, slog.String(keyID, v.ID), slog.Any(KeyVerdict, v))
 }
 
 // due reports whether an announcement is to be logged, and takes note of it.

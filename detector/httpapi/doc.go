@@ -1,0 +1,12 @@
+// Package httpapi shows a detector over HTTP. It only reads.
+//
+//	GET /                       what there is
+//	GET /livez                  200 while the detector answers
+//	GET /readyz                 200 while it sees everything, else 503 and why not
+//	GET /metrics                for Prometheus
+//	GET /api/v1/deadlocks       what stands and what has ended, as Deadlocks
+//	GET /api/v1/graph           the wait-for graph: ?format=json (explain.Graph) or dot
+//
+// Errors are problem details (RFC 9457, application/problem+json). Answers are
+// bounded in time and size, and so is what a client may send.
+package httpapi

@@ -1,0 +1,187 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/dot"
+	"github.com/waitgraph/waitgraph/detector/explain"
+)
+
+// System is what the API shows. Its methods are called from many goroutines,
+// and give up when their context ends.
+type System interface {
+	// Alive returns an error unless the detector is at work.
+	Alive(ctx context.Context) error
+	// Ready returns why the detector may not see everything, nil if it does.
+	Ready() error
+	Deadlocks(ctx context.Context) (Deadlocks, error)
+	// Graph returns the graph and the instant at which it was so.
+	Graph(ctx context.Context) (detector.Snapshot, time.Time, error)
+}
+
+// Deadlocks is what /api/v1/deadlocks answers.
+type Deadlocks struct {
+	At            time.Time         `json:"at"`
+	Standing      []explain.Verdict `json:"standing"` // oldest first, at most MaxStanding
+	StandingCount int               `json:"standing_count"`
+	Past          []explain.Verdict `json:"past"` // latest first, as they ended
+}
+
+// Bounds on answers.
+const (
+	MaxStanding = 1000
+	maxDrawn    = 10_000 // processes in a DOT graph
+)
+
+// Bounds on requests.
+const (
+	answerTime  = 2 * time.Second // for the detector to answer
+	maxBody     = 4 << 10
+	maxRequests = 32 // at a time
+)
+
+// NewHandler returns the API. Metrics serves /metrics.
+func NewHandler(s System, metrics http.Handler) http.Handler {
+	a := api{s}
+	mux := http.NewServeMux()
+	get(mux, "/{$}", a.index)
+	get(mux, "/livez", a.live)
+	get(mux, "/readyz", a.ready)
+	get(mux, "/metrics", metrics.ServeHTTP)
+	get(mux, "/api/v1/deadlocks", a.deadlocks)
+	get(mux, "/api/v1/graph", a.graph)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "there is nothing at this path; / lists what there is")
+	})
+	return http.MaxBytesHandler(limit(maxRequests, mux), maxBody)
+}
+
+// get registers a handler for GET and HEAD, and a problem for all other methods.
+func get(mux *http.ServeMux, path string, h http.HandlerFunc) {
+	mux.HandleFunc("GET "+path, h)
+	mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", "GET, HEAD")
+		problem(w, http.StatusMethodNotAllowed, "this can only be read")
+	})
+}
+
+// limit refuses what comes while n requests are being answered.
+func limit(n int, h http.Handler) http.Handler {
+	free := make(chan struct{}, n)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		select {
+		case free <- struct{}{}:
+			defer func() { <-free }()
+			h.ServeHTTP(w, r)
+		default:
+			w.Header().Set("Retry-After", "1")
+			problem(w, http.StatusServiceUnavailable, "too many requests at a time")
+		}
+	})
+}
+
+type api struct {
+	system System
+}
+
+const index = `waitgraph: deadlock detector
+
+/livez
+/readyz
+/metrics
+/api/v1/deadlocks
+/api/v1/graph?format=json
+/api/v1/graph?format=dot
+`
+
+func (a api) index(w http.ResponseWriter, _ *http.Request) { text(w, index) }
+
+func (a api) live(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	if err := a.system.Alive(ctx); err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	text(w, "alive\n")
+}
+
+func (a api) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := a.system.Ready(); err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	text(w, "ready\n")
+}
+
+func (a api) deadlocks(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	d, err := a.system.Deadlocks(ctx)
+	if err != nil {
+		problem(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	answer(w, d)
+}
+
+func (a api) graph(w http.ResponseWriter, r *http.Request) {
+	format := r.URL.Query().Get("format")
+	if format != "" && format != "json" && format != "dot" {
+		problem(w, http.StatusBadRequest, "format must be json or dot")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	s, at, err := a.system.Graph(ctx)
+	switch {
+	case err != nil:
+		problem(w, http.StatusServiceUnavailable, err.Error())
+	case format == "dot":
+		draw(w, s, at)
+	default:
+		answer(w, explain.OfGraph(s, at))
+	}
+}
+
+func draw(w http.ResponseWriter, s detector.Snapshot, at time.Time) {
+	if n := len(s.Processes); n > maxDrawn {
+		problem(w, http.StatusNotAcceptable, fmt.Sprintf("%d processes are too many to draw; use format=json", n))
+		return
+	}
+	text, err := dot.Marshal(s, at)
+	if err != nil {
+		problem(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "text/vnd.graphviz; charset=utf-8")
+	_, _ = w.Write(text) // the client may have gone
+}
+
+func text(w http.ResponseWriter, s string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(s)) // the client may have gone
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client may have gone
+}
+
+// problem answers with problem details (RFC 9457).
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct { // the client may have gone
+		Title  string `json:"title"`
+		Status int    `json:"status"`
+		Detail string `json:"detail"`
+	}{http.StatusText(status), status, explain.Printable(detail)})
+}
