@@ -1,0 +1,78 @@
+package sidecar
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/amqpsession"
+)
+
+// DefaultListen is where the HTTP API of a daemon is found: on this machine only.
+const DefaultListen = "127.0.0.1:8055"
+
+// Config says what a sidecar watches and whom it tells.
+type Config struct {
+	URL string // of the broker: amqp:// or amqps://
+	// Dial opens the transport to the broker; nil means TCP.
+	Dial func(network, addr string) (net.Conn, error)
+	// MustConnect makes Run return the error if the first attempt to connect
+	// fails. A connection that is lost later is built anew in any case.
+	MustConnect bool
+
+	Listen string // address of the HTTP API; empty: there is none
+	// Listening, if set, is told the address in the form that it came to be.
+	Listening func(net.Addr)
+
+	Detector detector.Config      // zero: detector.DefaultConfig
+	Registry *prometheus.Registry // takes the metrics; nil: one of its own
+	Log      *slog.Logger         // nil: discarded
+	// OnVerdict, if set, is told every announcement, in order, from one
+	// goroutine. What it is too slow for is dropped and counted.
+	OnVerdict func(detector.Announce)
+}
+
+// Validate returns an error if the configuration cannot work.
+func (c *Config) Validate() error {
+	if err := amqpsession.Check(c.URL); err != nil {
+		return err
+	}
+	if c.Listen != "" {
+		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+			return fmt.Errorf("unusable address for HTTP: %w", err)
+		}
+	}
+	d := c.Detector
+	switch {
+	case d == detector.Config{}:
+	case d.Lease <= 0, d.AskAgain <= 0, d.Remind <= 0:
+		return errors.New("lease, ask-again and remind must be positive")
+	case d.AskAgain >= d.Lease:
+		return fmt.Errorf("ask-again (%v) must be shorter than lease (%v)", d.AskAgain, d.Lease)
+	}
+	return nil
+}
+
+// withDefaults returns c with what was left out.
+func (c Config) withDefaults() Config {
+	if c.Detector == (detector.Config{}) {
+		c.Detector = detector.DefaultConfig()
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Listening == nil {
+		c.Listening = func(net.Addr) {}
+	}
+	if c.OnVerdict == nil {
+		c.OnVerdict = func(detector.Announce) {}
+	}
+	return c
+}

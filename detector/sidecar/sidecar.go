@@ -1,0 +1,153 @@
+// Package sidecar is the deadlock detector as a daemon, and the daemon as a
+// value: Run it with a Config.
+//
+//	           events                 announcements
+//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ log, OnVerdict, past
+//	       ◀─────────── │  owner  │
+//	          questions │ (Step,  │ ◀─────────────── HTTP API
+//	                    │  Tick)  │   requests        /metrics /readyz /api/v1/...
+//	                    └─────────┘
+//
+// One goroutine owns the detector. It waits for nobody: events come through a
+// bounded channel, and so do announcements leave; what does not fit is dropped
+// and counted. Nothing that is dropped is lost for good, since agents repeat
+// what they reported when their digest shows a gap, and the detector repeats
+// its questions and announcements while they matter.
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/amqpsource"
+	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/httpapi"
+	"github.com/waitgraph/waitgraph/detector/logsink"
+	"github.com/waitgraph/waitgraph/detector/promsink"
+)
+
+// Run watches until ctx ends, and returns nil then. When it returns, all that
+// it started is gone.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	cfg = cfg.withDefaults()
+	s := &sidecar{cfg: cfg, owner: newOwner(detector.New(cfg.Detector)), log: logsink.New(cfg.Log)}
+	s.disconnected.Store(&errNotYet)
+	stats := func() detector.Stats { return *s.owner.stats.Load() }
+	metrics, err := promsink.New(cfg.Registry, stats)
+	if err != nil {
+		return err
+	}
+	source := amqpsource.New(amqpsource.Config{URL: cfg.URL, Name: "waitgraph", Dial: cfg.Dial}, s)
+	s.owner.metrics, s.owner.reach = metrics, source
+
+	l, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	err = s.run(ctx, source, l)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// sidecar is a sidecar that runs.
+type sidecar struct {
+	cfg   Config
+	owner *owner
+	log   *logsink.Log
+	past  past
+	fail  context.CancelCauseFunc
+
+	address string // of the HTTP API, empty if there is none
+
+	once         atomic.Bool           // it has been connected
+	disconnected atomic.Pointer[error] // why; nil while connected
+}
+
+var errNotYet = errors.New("not connected to the broker yet")
+
+func (s *sidecar) listen(ctx context.Context) (net.Listener, error) {
+	if s.cfg.Listen == "" {
+		return nil, nil //nolint:nilnil // no listener is wanted
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("serve HTTP: %w", err)
+	}
+	s.address = l.Addr().String()
+	s.cfg.Listening(l.Addr())
+	return l, nil
+}
+
+// run runs the parts until one fails or ctx ends.
+func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.Listener) error {
+	ctx, s.fail = context.WithCancelCause(ctx)
+	defer s.fail(nil)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		s.owner.run(ctx)
+		return nil
+	})
+	g.Go(func() error {
+		s.spread(ctx)
+		return nil
+	})
+	g.Go(func() error { return source.Run(ctx) })
+	if l != nil {
+		metrics := promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})
+		g.Go(func() error { return httpapi.Serve(ctx, l, httpapi.NewHandler(s, metrics), s.cfg.Log) })
+	}
+	return g.Wait()
+}
+
+// spread passes on announcements until there are no more.
+func (s *sidecar) spread(ctx context.Context) {
+	for a := range s.owner.announcements {
+		s.log.Announce(ctx, a.at, a.Announce)
+		if a.Verdict.Status.Ended() {
+			s.past.add(explain.Of(a.Verdict, a.at))
+		}
+		s.cfg.OnVerdict(a.Announce)
+	}
+}
+
+// maxPast is how many verdicts that have ended are kept.
+const maxPast = 100
+
+// past is the verdicts that have ended, safe for concurrent use.
+type past struct {
+	mu       sync.Mutex
+	verdicts []explain.Verdict // oldest first
+}
+
+func (p *past) add(v explain.Verdict) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.verdicts) == maxPast {
+		p.verdicts = append(p.verdicts[:0], p.verdicts[1:]...)
+	}
+	p.verdicts = append(p.verdicts, v)
+}
+
+// latestFirst returns a copy.
+func (p *past) latestFirst() []explain.Verdict {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := make([]explain.Verdict, 0, len(p.verdicts))
+	for i := range p.verdicts {
+		all = append(all, p.verdicts[len(p.verdicts)-1-i])
+	}
+	return all
+}
