@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/logsink"
+	"github.com/waitgraph/waitgraph/detector/sidecar"
+)
+
+type runCommand struct {
+	URL    string `name:"amqp-url" env:"WAITGRAPH_AMQP_URL,AMQP_URL" default:"amqp://guest:guest@localhost:5672/" placeholder:"URL" help:"The broker, as amqp://user:password@host:port/vhost or amqps://... (default: RabbitMQ on this machine)."`
+	Wait   bool   `env:"WAITGRAPH_WAIT" help:"Keep trying when the broker cannot be reached at the start."`
+	Listen string `env:"WAITGRAPH_LISTEN" default:"${listen}" placeholder:"HOST:PORT" help:"Where to serve metrics and the HTTP API; empty for nowhere (default: ${default})."`
+
+	LogFormat string     `env:"WAITGRAPH_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: text, with verdicts in words on standard output, or json (default: ${default})."`
+	LogLevel  slog.Level `env:"WAITGRAPH_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
+
+	Lease    time.Duration `env:"WAITGRAPH_LEASE" default:"${lease}" help:"After this silence of an agent its waits are forgotten (default: ${default})."`
+	AskAgain time.Duration `env:"WAITGRAPH_ASK_AGAIN" default:"${askagain}" help:"Time between two rounds of questions about one candidate (default: ${default})."`
+	Remind   time.Duration `env:"WAITGRAPH_REMIND" default:"${remind}" help:"Time between two announcements of a standing deadlock (default: ${default})."`
+}
+
+// defaults are the variables of the tags above.
+func defaults() map[string]string {
+	d := detector.DefaultConfig()
+	return map[string]string{
+		"listen":   sidecar.DefaultListen,
+		"lease":    d.Lease.String(),
+		"askagain": d.AskAgain.String(),
+		"remind":   d.Remind.String(),
+	}
+}
+
+// Run watches until ctx ends.
+func (r *runCommand) Run(ctx context.Context) error {
+	return sidecar.Run(ctx, sidecar.Config{
+		URL:         r.URL,
+		MustConnect: !r.Wait,
+		Listen:      r.Listen,
+		Detector:    detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
+		Log:         r.log(),
+		OnVerdict:   r.print,
+	})
+}
+
+func (r *runCommand) log() *slog.Logger {
+	options := &slog.HandlerOptions{Level: r.LogLevel}
+	if r.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	options.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == logsink.KeyVerdict {
+			return slog.Attr{} // it is printed in words
+		}
+		return a
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// print prints each step of a verdict in words.
+func (r *runCommand) print(a detector.Announce) {
+	if r.LogFormat == "text" && !a.Again {
+		fmt.Printf("%s\n\n", explain.Of(a.Verdict, time.Now()))
+	}
+}
