@@ -1,0 +1,83 @@
+// Package daemon is the command line of a replica: all that servicea and
+// serviceb share, which is everything but the letter.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/waitgraph/waitgraph/services/compute"
+)
+
+// flags are the command line.
+type flags struct {
+	AMQPURL   string        `name:"amqp-url" env:"AMQP_URL" default:"amqp://guest:guest@localhost:5672/" placeholder:"URL" help:"The broker (${default})."`
+	Replica   int           `default:"1" help:"Number of this replica (${default})."`
+	IDs       idRange       `name:"ids" placeholder:"FIRST-LAST" help:"Host the server processes of these IDs, as in 1-30. Without it the replicas toss for each ID."`
+	Work      time.Duration `default:"0s" help:"How long a server process works before it asks or answers (${default})."`
+	Patience  time.Duration `default:"30s" help:"How long the broker may be unreachable at the start (${default})."`
+	Unwatched bool          `help:"Run without waitgraph."`
+}
+
+// Main runs one replica of the service until it is interrupted, and returns the
+// exit status.
+func Main(service compute.Service) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal kills
+
+	var f flags
+	kong.Parse(&f, kong.Description("One replica of "+service.Name()+", an example that deadlocks."))
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	run := compute.RunWatched
+	if f.Unwatched {
+		run = compute.Run
+	}
+	if err := run(ctx, f.config(service, log)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func (f flags) config(service compute.Service, log *slog.Logger) compute.Config {
+	return compute.Config{
+		Service: service, Replica: f.Replica, URL: f.AMQPURL, IDs: f.IDs, Log: log,
+		Patience: f.Patience, TracerProvider: sdktrace.NewTracerProvider(),
+		Work: func(int64) time.Duration { return f.Work },
+		Hooks: compute.Hooks{
+			Started: func(process string) { log.Info("started", "process", process) },
+			Crashed: func(process string, cause error) { log.Error("crashed", "process", process, "cause", cause) },
+		},
+	}
+}
+
+// idRange is a flag of the form first-last.
+type idRange []int64
+
+var errRange = errors.New("want FIRST-LAST, as in 1-30")
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (r *idRange) UnmarshalText(text []byte) error {
+	from, to, ok := strings.Cut(string(text), "-")
+	first, err := strconv.ParseInt(from, 10, 64)
+	last, err2 := strconv.ParseInt(to, 10, 64)
+	if !ok || err != nil || err2 != nil || first < 1 || last < first || last > compute.MaxID {
+		return fmt.Errorf("%q: %w, within 1 to %d", text, errRange, compute.MaxID)
+	}
+	for id := first; id <= last; id++ {
+		*r = append(*r, id)
+	}
+	return nil
+}
