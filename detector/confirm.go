@@ -20,7 +20,7 @@ type round struct {
 	silent  map[report.Agent]struct{} // asked and not heard yet
 	answers map[report.Key]report.State
 	taken   map[report.Resource]string // requests that were taken, and by which agent
-	failed  string                     // why the round cannot confirm, if that is known already
+	failed  map[report.Agent]bool      // could not be asked
 	counts  map[string]*QueueCounted   // by queue; nil until counted
 }
 
@@ -28,12 +28,15 @@ type round struct {
 func (d *Detector) ask(v *verdict) {
 	if v.round != nil {
 		delete(d.rounds, v.round.id)
-		v.reason = v.round.missing()
+		if v.round.core.sameEdges(v.core) {
+			v.reason = v.round.missing()
+		}
 	}
 	d.lastID++
 	r := &round{
 		id: d.lastID, verdict: v, core: v.core,
 		silent:  make(map[report.Agent]struct{}),
+		failed:  make(map[report.Agent]bool),
 		answers: make(map[report.Key]report.State),
 		taken:   make(map[report.Resource]string),
 		counts:  make(map[string]*QueueCounted),
@@ -109,7 +112,7 @@ func (r *round) answered(b *report.Batch) {
 func (r *round) unreachable(a report.Agent) {
 	if _, asked := r.silent[a]; asked {
 		delete(r.silent, a)
-		r.failed = fmt.Sprintf("the agent %s cannot be asked", a.Name)
+		r.failed[a] = true
 	}
 }
 
@@ -151,7 +154,8 @@ func (d *Detector) finished(r *round) {
 	}
 }
 
-// conclude confirms the verdict of a complete round, or says why not.
+// conclude confirms the verdict of a complete round as far as the answers go,
+// or says why not.
 func (d *Detector) conclude(r *round) {
 	v := r.verdict
 	if d.rounds[r.id] != r || v.round != r {
@@ -159,40 +163,51 @@ func (d *Detector) conclude(r *round) {
 	}
 	delete(d.rounds, r.id)
 	v.round = nil
-	before := v.reason
-	if v.reason = r.objection(); v.reason != "" {
-		if v.reason != before {
-			d.announce(v, true)
-		}
-		return
-	}
 	if !v.core.sameEdges(r.core) {
 		d.ask(v)
 		return
 	}
-	if v.status == Suspected {
-		v.status, v.confirmed = Confirmed, d.now
+	before := v.reason
+	proven, objection := r.proof()
+	v.reason = objection
+	switch {
+	case len(proven) > 0 && !proven.sameMembers(v.proven):
+		if v.status == Suspected {
+			v.status, v.confirmed = Confirmed, d.now
+		}
+		v.proven = proven
+		d.announce(v, false)
+	case v.status == Suspected && objection != before:
+		d.announce(v, true)
 	}
-	v.proven = v.core
-	d.announce(v, false)
 }
 
-// objection returns why the answers do not confirm the core, empty if they do.
-func (r *round) objection() string {
-	if r.failed != "" {
-		return r.failed
+// proof returns the part of the core that the answers prove: what is left of it
+// when all that they leave open is taken for granted. The objection is the
+// first reason why that is not the whole core.
+func (r *round) proof() (proven core, objection string) {
+	open := make(map[*node]struct{})
+	note := func(m *coreMember, o string) {
+		if o != "" {
+			open[m.node] = struct{}{}
+			if objection == "" {
+				objection = o
+			}
+		}
 	}
 	for i := range r.core {
-		if o := r.memberObjection(&r.core[i]); o != "" {
-			return o
+		m := &r.core[i]
+		note(m, r.memberObjection(m))
+		for _, w := range m.waits {
+			if w.queue != nil {
+				note(m, r.queueObjection(w.queue.name))
+			}
 		}
 	}
-	for _, name := range r.queues() {
-		if o := r.queueObjection(name); o != "" {
-			return o
-		}
+	if objection == "" {
+		return r.core, ""
 	}
-	return ""
+	return r.core.without(open), objection
 }
 
 // denial returns how the answers so far contradict the core, empty if they do
@@ -216,6 +231,8 @@ func (r *round) memberObjection(m *coreMember) string {
 	s, ok := r.answers[m.node.key]
 	name := m.node.key.Process
 	switch {
+	case r.failed[m.node.key.Agent]:
+		return fmt.Sprintf("the agent %s cannot be asked", m.node.key.Agent.Name)
 	case !ok:
 		return fmt.Sprintf("its agent does not know %s", name)
 	case len(s.Waits) == 0, s.Epoch != m.epoch:
@@ -252,8 +269,8 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 	}
 	for _, h := range w.holders {
 		s, ok := r.answers[h.key]
-		if _, silent := r.silent[h.key.Agent]; silent {
-			continue
+		if _, silent := r.silent[h.key.Agent]; silent || r.failed[h.key.Agent] {
+			continue // says nothing about the edge; that h is open is said of h
 		}
 		if !ok || !slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == w.Resource }) {
 			return fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, waiter)

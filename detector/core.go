@@ -172,6 +172,46 @@ func earliest(at time.Time, w report.Wait) time.Time {
 	return at
 }
 
+// includes reports whether c has the wait epoch.
+func (c core) includes(n *node, epoch uint64) bool {
+	i, ok := slices.BinarySearchFunc(c, n, func(m coreMember, n *node) int { return compareNodes(m.node, n) })
+	return ok && c[i].epoch == epoch
+}
+
+// within reports whether all of c's wait epochs are in o.
+func (c core) within(o core) bool {
+	return !slices.ContainsFunc(c, func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
+}
+
+// without returns what cannot be granted of a core when those in open, and all
+// outside, grant whatever they can.
+func (c core) without(open map[*node]struct{}) core {
+	left := slices.Clone(c)
+	for n := -1; n != len(left); {
+		n = len(left)
+		left = slices.DeleteFunc(left, func(m coreMember) bool {
+			_, free := open[m.node]
+			if free = free || m.free(open); free {
+				open[m.node] = struct{}{}
+			}
+			return free
+		})
+	}
+	return left
+}
+
+// free reports whether those in open, and all outside the core, can grant what
+// the member needs.
+func (m *coreMember) free(open map[*node]struct{}) bool {
+	granted := 0
+	for _, w := range m.waits {
+		if !w.inside || slices.ContainsFunc(w.holders, func(h *node) bool { _, ok := open[h]; return ok }) {
+			granted++
+		}
+	}
+	return granted >= m.need
+}
+
 // inBand reports whether an agent saw one of the core's edges close on itself.
 func (c core) inBand() bool {
 	for _, m := range c {

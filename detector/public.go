@@ -11,10 +11,33 @@ const maxCollateral = 100
 
 // public renders a standing verdict for the world.
 func (d *Detector) public(v *verdict) Verdict {
-	c := v.core
-	if v.status == Confirmed {
-		c = v.proven
+	p := v.public()
+	p.FirstTimeout = p.Deadline
+	behind := d.behind(v.evidence())
+	for _, n := range behind {
+		for _, t := range n.shown.waits {
+			p.FirstTimeout = earliest(p.FirstTimeout, t.wait)
+		}
 	}
+	p.CollateralCount = len(behind)
+	for _, n := range behind[:min(len(behind), maxCollateral)] {
+		p.Collateral = append(p.Collateral, n.public())
+	}
+	return p
+}
+
+// evidence returns the core that the verdict is about as far as it is proven,
+// or as it stands if nothing is.
+func (v *verdict) evidence() core {
+	if v.status == Confirmed {
+		return v.proven
+	}
+	return v.core
+}
+
+// public renders what a verdict itself knows: all but who waits behind it.
+func (v *verdict) public() Verdict {
+	c := v.evidence()
 	p := Verdict{
 		ID: v.id, Kind: c.kind(), Status: v.status, Reason: v.reason,
 		Since: c.since(), Suspected: v.suspected, Confirmed: v.confirmed, InBand: c.inBand(),
@@ -25,17 +48,6 @@ func (d *Detector) public(v *verdict) Verdict {
 			p.Deadline = earliest(p.Deadline, e.Wait)
 		}
 		p.Core = append(p.Core, member)
-	}
-	p.FirstTimeout = p.Deadline
-	behind := d.behind(c)
-	for _, n := range behind {
-		for _, t := range n.shown.waits {
-			p.FirstTimeout = earliest(p.FirstTimeout, t.wait)
-		}
-	}
-	p.CollateralCount = len(behind)
-	for _, n := range behind[:min(len(behind), maxCollateral)] {
-		p.Collateral = append(p.Collateral, n.public())
 	}
 	return p
 }
@@ -72,7 +84,7 @@ func edge(w report.Wait, q *queue, holders []*node) Edge {
 }
 
 // behind returns the deadlocked processes that wait, through however many
-// others, for a core: sorted, without the members of any core.
+// others, for a core: sorted, without those that a verdict names as core.
 func (d *Detector) behind(c core) []*node {
 	seen := make(map[*node]struct{})
 	todo := make([]*node, 0, len(c))
@@ -92,7 +104,7 @@ func (d *Detector) behind(c core) []*node {
 				}
 				seen[w] = struct{}{}
 				todo = append(todo, w)
-				if w.verdict == nil {
+				if w.verdict == nil || !w.verdict.evidence().includes(w, w.shown.epoch) {
 					behind = append(behind, w)
 				}
 			}

@@ -21,6 +21,7 @@ type verdict struct {
 	// It may lag behind core while core grows.
 	proven    core
 	announced time.Time
+	last      Verdict // as announced
 
 	round *round    // the questions under way
 	asks  int       // rounds begun about the present core
@@ -54,13 +55,13 @@ func (d *Detector) match(cores []core) {
 		}
 		continued[v] = struct{}{}
 		for _, m := range c {
-			if o := m.node.verdict; o != nil && o != v && d.verdicts[o.id] == o && o.includes(m) {
+			if o := m.node.verdict; o != nil && o != v && d.verdicts[o.id] == o && o.core.includes(m.node, m.epoch) {
 				if _, taken := continued[o]; !taken {
 					d.finish(o, Resolved, CauseMerged, "became part of "+v.id)
 				}
 			}
 		}
-		d.follow(v, c)
+		continued[d.follow(v, c)] = struct{}{}
 	}
 	for _, v := range d.standing() {
 		if _, ok := continued[v]; !ok {
@@ -74,7 +75,7 @@ func (d *Detector) oldest(c core, continued map[*verdict]struct{}) *verdict {
 	var found *verdict
 	for _, m := range c {
 		v := m.node.verdict
-		if v == nil || !v.includes(m) {
+		if v == nil || !v.core.includes(m.node, m.epoch) {
 			continue
 		}
 		if _, taken := continued[v]; !taken && (found == nil || compareVerdicts(v, found) < 0) {
@@ -82,13 +83,6 @@ func (d *Detector) oldest(c core, continued map[*verdict]struct{}) *verdict {
 		}
 	}
 	return found
-}
-
-func (v *verdict) includes(m coreMember) bool { return v.core.includes(m) }
-
-func (c core) includes(m coreMember) bool {
-	i, ok := slices.BinarySearchFunc(c, m.node, func(m coreMember, n *node) int { return compareNodes(m.node, n) })
-	return ok && c[i].epoch == m.epoch
 }
 
 func compareVerdicts(a, b *verdict) int {
@@ -130,37 +124,46 @@ func (d *Detector) setCore(v *verdict, c core) {
 	}
 }
 
-// follow takes note of how a verdict's core has changed. A part of what was
-// proven needs no new proof; what has grown is asked about, and the proven
-// part stands meanwhile.
-func (d *Detector) follow(v *verdict, c core) {
-	same := v.core.sameMembers(c)
-	moved := !v.core.sameEdges(c)
+// follow takes note of how a verdict's core has changed, and returns the
+// verdict that is about it now. What is left of the proven part needs no new
+// proof; what has grown is asked about, and the proven part stands meanwhile.
+func (d *Detector) follow(v *verdict, c core) *verdict {
+	same, moved := v.core.sameMembers(c), !v.core.sameEdges(c)
+	if v.status == Confirmed && moved {
+		kept := c.keep(v.proven)
+		if len(kept) == 0 {
+			d.dissolve(v)
+			return d.suspect(c)
+		}
+		if changed := !kept.sameMembers(v.proven); changed {
+			v.proven = kept
+			defer d.announce(v, false)
+		}
+	}
 	d.setCore(v, c)
 	switch {
-	case v.status == Confirmed && c.within(v.proven):
-		if !same {
-			v.proven = c
-			d.announce(v, false)
-		}
-	case moved && v.round != nil:
-		delete(d.rounds, v.round.id)
-		v.round, v.asks = nil, 0
-		d.ask(v)
-	case !same:
+	case c.within(v.proven):
+	case moved && v.round != nil, !same:
 		v.asks = 0
 		d.ask(v)
 	}
+	return v
 }
 
-// within reports whether all of c's wait epochs are in o.
-func (c core) within(o core) bool {
-	return !slices.ContainsFunc(c, func(m coreMember) bool { return !o.includes(m) })
+// keep returns what is left in c of a proven part of it.
+func (c core) keep(proven core) core {
+	open := make(map[*node]struct{})
+	for _, m := range c {
+		if !proven.includes(m.node, m.epoch) {
+			open[m.node] = struct{}{}
+		}
+	}
+	return c.without(open)
 }
 
 // dissolve ends a verdict whose core is no longer in the graph.
 func (d *Detector) dissolve(v *verdict) {
-	cause, reason := v.core.ending()
+	cause, reason := v.evidence().ending()
 	denied := v.round.denial()
 	switch {
 	case v.status == Suspected && denied != "":
@@ -246,7 +249,7 @@ func (d *Detector) park(v *verdict) {
 // settle finishes the parked verdicts.
 func (d *Detector) settle() {
 	d.parked = slices.DeleteFunc(d.parked, func(p parked) bool {
-		cause, _ := p.v.core.ending()
+		cause, _ := p.v.evidence().ending()
 		explained := endsDeadlocks(cause)
 		if !explained && p.until.After(d.now) {
 			return false
@@ -282,15 +285,17 @@ func (d *Detector) publishEnd(v *verdict, s Status, cause, reason string, contra
 	if contradicted {
 		d.stats.Contradicted++
 	}
-	public := d.public(v)
+	public := v.public()
+	public.FirstTimeout = v.last.FirstTimeout
+	public.Collateral, public.CollateralCount = v.last.Collateral, v.last.CollateralCount
 	public.Status, public.Cause, public.Reason = s, cause, reason
 	public.Ended, public.Contradicted = d.now, contradicted
 	d.emit(Announce{Verdict: public})
 }
 
 func (d *Detector) announce(v *verdict, again bool) {
-	v.announced = d.now
-	d.emit(Announce{Verdict: d.public(v), Again: again})
+	v.announced, v.last = d.now, d.public(v)
+	d.emit(Announce{Verdict: v.last, Again: again})
 }
 
 // pursue repeats, for what stands, the questions and the announcements.
