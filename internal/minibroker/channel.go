@@ -1,0 +1,180 @@
+package minibroker
+
+import "slices"
+
+// channel is one channel of a connection. Its methods run under the broker's
+// lock.
+type channel struct {
+	id   uint16
+	conn *conn
+
+	consumers []*consumer
+	replyTo   *consumer // of direct reply-to
+	prefetch  int       // of consumers to come
+
+	unacked  []*delivery // by tag
+	lastTag  uint64
+	incoming *incoming // a message whose content is still arriving
+
+	confirms  bool
+	published uint64 // messages, since confirms were selected
+
+	method    methodID // being carried out
+	lastQueue string   // declared on this channel; the queue that an empty name means
+	closing   bool     // the broker has closed it and waits for close-ok
+}
+
+func (ch *channel) vhost() *vhost { return ch.conn.broker.vhost }
+
+// reply begins a method to the client; end ends it.
+func (ch *channel) reply(id methodID) *encoder { return ch.conn.method(ch.id, id) }
+
+// receive carries out one frame.
+func (ch *channel) receive(f frame) error {
+	switch f.kind {
+	case frameMethod:
+		if ch.incoming != nil {
+			return refuse(unexpectedFrame, "expected content frame, got a method")
+		}
+		r := &cursor{rest: f.payload}
+		ch.method = methodID(r.long())
+		return ch.call(r)
+	case frameHeader:
+		return ch.header(f.payload)
+	default:
+		return ch.body(f.payload)
+	}
+}
+
+func (ch *channel) call(r *cursor) error {
+	switch ch.method {
+	case channelOpen:
+		return refuse(channelError, "second 'channel.open' seen")
+	case channelClose:
+		return ch.closed(r)
+	case exchangeDeclare:
+		return ch.exchangeDeclare(r)
+	case exchangeDelete:
+		return ch.exchangeDelete(r)
+	case queueDeclare:
+		return ch.queueDeclare(r)
+	case queueBind:
+		return ch.queueBind(r)
+	case queueUnbind:
+		return ch.queueUnbind(r)
+	case queuePurge:
+		return ch.queuePurge(r)
+	case queueDelete:
+		return ch.queueDelete(r)
+	case basicQos:
+		return ch.basicQos(r)
+	case basicConsume:
+		return ch.basicConsume(r)
+	case basicCancel:
+		return ch.basicCancel(r)
+	case basicCancelOK:
+		return nil
+	case basicGet:
+		return ch.basicGet(r)
+	case basicPublish:
+		return ch.basicPublish(r)
+	case basicAck:
+		return ch.basicAck(r)
+	case basicReject:
+		return ch.basicReject(r)
+	case basicNack:
+		return ch.basicNack(r)
+	case confirmSelect:
+		return ch.confirmSelect(r)
+	}
+	return refuse(notImplemented, "%v", ch.method)
+}
+
+func (ch *channel) closed(r *cursor) error {
+	_, _, _, _ = r.short(), r.shortstr(), r.short(), r.short()
+	if err := r.end(); err != nil {
+		return err
+	}
+	ch.release()
+	delete(ch.conn.channels, ch.id)
+	ch.reply(channelCloseOK).end()
+	return nil
+}
+
+// release gives up all that the channel holds.
+func (ch *channel) release() {
+	for len(ch.consumers) > 0 {
+		ch.consumers[0].leave()
+	}
+	held := ch.unacked
+	ch.unacked, ch.incoming = nil, nil
+	requeue(held)
+}
+
+// hand notes that the client gets a message and returns its delivery tag.
+func (ch *channel) hand(e *entry, q *queue, cs *consumer, noAck bool) uint64 {
+	ch.lastTag++
+	if !noAck {
+		ch.unacked = append(ch.unacked, &delivery{tag: ch.lastTag, entry: e, queue: q, consumer: cs})
+	}
+	return ch.lastTag
+}
+
+// settle takes the deliveries that a tag means out of the unacknowledged ones.
+func (ch *channel) settle(tag uint64, multiple bool) ([]*delivery, error) {
+	if multiple && tag == 0 {
+		all := ch.unacked
+		ch.unacked = nil
+		return settled(all), nil
+	}
+	i, ok := slices.BinarySearchFunc(ch.unacked, tag, func(d *delivery, tag uint64) int {
+		if d.tag < tag {
+			return -1
+		}
+		return int(min(d.tag-tag, 1))
+	})
+	if !ok {
+		return nil, refuse(preconditionFailed, "unknown delivery tag %d", tag)
+	}
+	if multiple {
+		all := ch.unacked[: i+1 : i+1]
+		ch.unacked = ch.unacked[i+1:]
+		return settled(all), nil
+	}
+	one := ch.unacked[i]
+	if i == 0 {
+		ch.unacked = ch.unacked[1:]
+	} else {
+		ch.unacked = slices.Delete(ch.unacked, i, i+1)
+	}
+	return settled([]*delivery{one}), nil
+}
+
+func settled(ds []*delivery) []*delivery {
+	for _, d := range ds {
+		if d.consumer != nil {
+			d.consumer.unacked--
+		}
+	}
+	return ds
+}
+
+// byQueue calls do for each queue of the deliveries, in the order of the first of
+// each.
+func byQueue(ds []*delivery, do func(q *queue, es []*entry)) {
+	var order []*queue
+	entries := map[*queue][]*entry{}
+	for _, d := range ds {
+		if _, ok := entries[d.queue]; !ok {
+			order = append(order, d.queue)
+		}
+		entries[d.queue] = append(entries[d.queue], d.entry)
+	}
+	for _, q := range order {
+		do(q, entries[q])
+	}
+}
+
+func requeue(ds []*delivery) {
+	byQueue(ds, func(q *queue, es []*entry) { q.requeue(es) })
+}
