@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,7 +75,7 @@ func (r *round) question(a report.Agent) report.Question {
 			q.Processes = append(q.Processes, m.node.key)
 		}
 		for _, w := range m.waits {
-			if w.queue != nil && w.Kind == report.Reply {
+			if w.inside && w.queue != nil && w.Kind == report.Reply {
 				q.Replies = append(q.Replies, w.Resource)
 			}
 		}
@@ -87,7 +88,7 @@ func (r *round) queues() []string {
 	var names []string
 	for _, m := range r.core {
 		for _, w := range m.waits {
-			if w.queue != nil {
+			if w.inside && w.queue != nil {
 				names = append(names, w.queue.name)
 			}
 		}
@@ -187,27 +188,27 @@ func (d *Detector) conclude(r *round) {
 // first reason why that is not the whole core.
 func (r *round) proof() (proven core, objection string) {
 	open := make(map[*node]struct{})
-	note := func(m *coreMember, o string) {
+	proven = slices.Clone(r.core)
+	for i := range proven {
+		m := &proven[i]
+		o := r.memberObjection(m)
 		if o != "" {
 			open[m.node] = struct{}{}
-			if objection == "" {
-				objection = o
-			}
 		}
-	}
-	for i := range r.core {
-		m := &r.core[i]
-		note(m, r.memberObjection(m))
-		for _, w := range m.waits {
-			if w.queue != nil {
-				note(m, r.queueObjection(w.queue.name))
+		objection = cmp.Or(objection, o)
+		m.waits = slices.Clone(m.waits)
+		for j := range m.waits {
+			if w := &m.waits[j]; w.inside {
+				o := r.edgeObjection(m.node.key.Process, w)
+				w.inside = o == ""
+				objection = cmp.Or(objection, o)
 			}
 		}
 	}
 	if objection == "" {
 		return r.core, ""
 	}
-	return r.core.without(open), objection
+	return proven.without(open), objection
 }
 
 // denial returns how the answers so far contradict the core, empty if they do
@@ -220,8 +221,14 @@ func (r *round) denial() string {
 		if _, silent := r.silent[r.core[i].node.key.Agent]; silent {
 			continue
 		}
-		if o := r.memberObjection(&r.core[i]); o != "" {
+		m := &r.core[i]
+		if o := r.memberObjection(m); o != "" {
 			return o
+		}
+		for _, w := range m.inside() {
+			if o := r.edgeObjection(m.node.key.Process, &w); o != "" {
+				return o
+			}
 		}
 	}
 	return ""
@@ -246,12 +253,6 @@ func (r *round) memberObjection(m *coreMember) string {
 		if !awaits(s.Waits, w.Resource) {
 			return fmt.Sprintf("%s waits for something else by now", name)
 		}
-		if !w.inside {
-			continue
-		}
-		if o := r.edgeObjection(name, &w); o != "" {
-			return o
-		}
 	}
 	return ""
 }
@@ -262,7 +263,7 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 		if by, taken := r.taken[w.Resource]; taken {
 			return fmt.Sprintf("the request of %s was taken by %s", waiter, by)
 		}
-		return ""
+		return r.queueObjection(w.queue.name)
 	}
 	if w.Kind == report.Permit || w.Kind == report.Buffer {
 		return fmt.Sprintf("nobody vouches for all who can grant the %v %s", w.Kind, w.Resource)
@@ -284,13 +285,15 @@ func (r *round) queueObjection(name string) string {
 	c, untaken, members := r.counts[name], 0, 0
 	for _, m := range r.core {
 		for _, w := range m.waits {
-			if w.queue != nil && w.queue.name == name {
+			if w.inside && w.queue != nil && w.queue.name == name {
 				untaken++
 				members = len(w.holders)
 			}
 		}
 	}
 	switch {
+	case c == nil:
+		return "" // not counted yet: says nothing so far
 	case c.Err != "":
 		return fmt.Sprintf("the broker does not count the queue %s: %s", name, c.Err)
 	case c.Consumers != members:
