@@ -29,8 +29,18 @@ type Bar struct {
 	From, To time.Duration
 	Label    string // drawn where it fits
 	Tip      string // shown by a pointer that rests on the bar
-	Core     bool   // part of a deadlock, rather than behind it or healthy
+	Kind     Kind
 }
+
+// Kind is what became of a wait.
+type Kind uint8
+
+// The kinds of wait.
+const (
+	Answered   Kind = iota // it ended well
+	Unanswered             // nobody answered
+	Core                   // nobody could: the process is part of a deadlock
+)
 
 // Mark is an instant that concerns every lane of its panel.
 type Mark struct {

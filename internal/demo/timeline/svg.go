@@ -12,8 +12,9 @@ const (
 	width      = 1000.0
 	margin     = 24.0
 	gutter     = 180.0 // for the names of the lanes
-	headHeight = 72.0  // title and legend
-	panelHead  = 46.0  // title and the labels of marks
+	headHeight = 92.0  // title and legend
+	panelHead  = 28.0
+	markHeight = 18.0 // above the lanes, for the labels of marks
 	laneHeight = 23.0
 	barHeight  = 15.0
 	axisHeight = 34.0
@@ -39,7 +40,14 @@ func (c Chart) WriteSVG(w io.Writer) error {
 }
 
 func (p Panel) height() float64 {
-	return panelHead + float64(len(p.Lanes))*laneHeight + axisHeight
+	return p.head() + float64(len(p.Lanes))*laneHeight + axisHeight
+}
+
+func (p Panel) head() float64 {
+	if len(p.Marks) > 0 {
+		return panelHead + markHeight
+	}
+	return panelHead
 }
 
 // drawing is a canvas with a time axis.
@@ -57,24 +65,24 @@ func (d drawing) x(at time.Duration) float64 {
 func (d drawing) head(c Chart) {
 	d.text("title", margin, 32, c.Title)
 	d.text("note", margin, 52, c.Subtitle)
-	x := width - margin - 440
+	x := margin
 	for _, item := range []struct {
 		class, label string
 		width        float64
-	}{{"core", "deadlocked wait", 125}, {"wait", "other wait", 95}, {"mark", "detected", 90}} {
-		d.rect(item.class, x, 22, 14, 10, "")
-		d.text("legend", x+20, 31, item.label)
+	}{{"core", "deadlocked", 100}, {"unanswered", "unanswered", 100}, {"answered", "answered", 86}, {"mark", "detected", 82}} {
+		d.rect(item.class, x, 66, 14, 10, "")
+		d.text("legend", x+20, 75, item.label)
 		x += item.width
 	}
-	d.cross(x+7, 27, "crash")
-	d.text("legend", x+20, 31, "own timeout: crash")
+	d.cross(x+7, 71, "crash")
+	d.text("legend", x+20, 75, "crash by own timeout")
 }
 
 // panel draws p with its upper edge at top.
 func (d drawing) panel(p Panel, top float64) {
 	d.text("panel", margin, top+18, p.Title)
 	d.text("note end", width-margin, top+18, p.Note)
-	first := top + panelHead
+	first := top + p.head()
 	last := first + float64(len(p.Lanes))*laneHeight
 	d.axis(first, last)
 	clear := 0.0 // labels of bars begin right of the last mark
@@ -114,13 +122,13 @@ func (d drawing) lane(l Lane, top, clear float64) {
 	}
 }
 
+// classes are the style's names of the kinds of bar.
+var classes = [...]string{Answered: "answered", Unanswered: "unanswered", Core: "core"}
+
 func (d drawing) bar(b Bar, middle, clear float64) {
-	class := "wait"
-	if b.Core {
-		class = "core"
-	}
+	class := classes[b.Kind]
 	x := d.x(b.From)
-	w := max(d.x(b.To)-x, 1.5) // the shortest wait is still to be seen
+	w := max(d.x(b.To)-x, 2) // the shortest wait is still to be seen
 	d.rect(class, x, middle-barHeight/2, w, barHeight, b.Tip)
 	if start := max(x, clear) + 10; start+float64(len(b.Label))*letter+10 < x+w {
 		d.text("on "+class, start, middle+4, b.Label)

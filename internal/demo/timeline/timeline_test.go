@@ -67,7 +67,7 @@ func TestLabelsStandClearOfMarks(t *testing.T) {
 		Lanes: []timeline.Lane{{Bars: []timeline.Bar{{To: 10 * time.Second, Label: "fits"}, {To: 100 * time.Millisecond, Label: "too long"}}}},
 		Marks: []timeline.Mark{{At: time.Second}},
 	}}})
-	if !strings.Contains(svg, `x="288.8" y="133.5">fits<`) || strings.Contains(svg, "too long") {
+	if !strings.Contains(svg, `x="288.8" y="153.5">fits<`) || strings.Contains(svg, "too long") {
 		t.Errorf("labels are not where they should be:\n%s", svg)
 	}
 }

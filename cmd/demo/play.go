@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/waitgraph/waitgraph/internal/demo"
+)
+
+type playCommand struct {
+	Format   string `enum:"text,json" default:"text" help:"What to print: ${enum}."`
+	Timeline string `default:"out/demo.svg" placeholder:"FILE" help:"Where to write the timeline; empty for nowhere (${default})."`
+	Serve    bool   `help:"Keep system and detector up afterwards."`
+	Listen   string `default:"127.0.0.1:8055" placeholder:"ADDR" help:"Address of the detector's HTTP API while serving (${default})."`
+}
+
+// Run plays the phases.
+func (p *playCommand) Run(ctx context.Context, c *commands) error {
+	cfg := demo.Config{URL: c.AMQPURL, Out: p.narration(), Live: isTerminal(p.narration()), Log: c.log()}
+	if p.Serve {
+		cfg.Listen = p.Listen
+	}
+	if cfg.URL == "" {
+		broker, err := demo.StartBroker()
+		if err != nil {
+			return err
+		}
+		defer broker.Close()
+		cfg.URL, cfg.Embedded = broker.URL, true
+	}
+	cfg.Finish = func(ctx context.Context, r *demo.Result) error { return p.finish(ctx, cfg, r) }
+	result, err := demo.Run(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	if !result.Passed {
+		return errNotHeld
+	}
+	return nil
+}
+
+// finish reports the result and, if told to serve, waits for the interrupt.
+func (p *playCommand) finish(ctx context.Context, cfg demo.Config, r *demo.Result) error {
+	if err := p.writeTimeline(r); err != nil {
+		return err
+	}
+	if p.Format == "json" {
+		if err := r.WriteJSON(os.Stdout); err != nil {
+			return err
+		}
+	} else if err := r.WriteText(os.Stdout); err != nil {
+		return err
+	}
+	if p.Serve {
+		fmt.Fprintf(cfg.Out, serving, cfg.URL, cfg.Listen)
+		<-ctx.Done()
+	}
+	return nil
+}
+
+const serving = `
+The system and the detector stay up until Ctrl-C.
+  ask      go run ./cmd/demo --amqp-url=%[1]s call a 42
+  verdicts http://%[2]s/api/v1/deadlocks
+  graph    http://%[2]s/api/v1/graph
+  metrics  http://%[2]s/metrics
+`
+
+func (p *playCommand) writeTimeline(r *demo.Result) error {
+	if p.Timeline == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(p.Timeline), 0o755); err != nil {
+		return fmt.Errorf("write timeline: %w", err)
+	}
+	f, err := os.Create(p.Timeline)
+	if err != nil {
+		return fmt.Errorf("write timeline: %w", err)
+	}
+	defer f.Close()
+	if err := r.WriteTimeline(f); err != nil {
+		return err
+	}
+	r.Timeline = p.Timeline
+	return f.Close()
+}
+
+// narration returns where to tell what happens: standard output belongs to
+// the JSON object if there is one.
+func (p *playCommand) narration() *os.File {
+	if p.Format == "json" {
+		return os.Stderr
+	}
+	return os.Stdout
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (c *commands) log() *slog.Logger {
+	var w io.Writer = io.Discard
+	if c.Verbose {
+		w = os.Stderr
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
+}
