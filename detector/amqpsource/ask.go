@@ -43,6 +43,8 @@ func (s *Source) publish(ctx context.Context, ch *amqp.Channel, replyTo string, 
 		s.sink.Deliver(detector.Unreachable{Agent: a.Agent, Round: a.Question.Round})
 		return nil //nolint:nilerr // a question that cannot be put is the detector's business, not the session's
 	}
+	s.publishing.Store(true)
+	defer s.publishing.Store(false)
 	const mandatory = true
 	return ch.PublishWithContext(ctx, "", wire.QuestionQueue(a.Agent), mandatory, false, amqp.Publishing{
 		ContentType: wire.ContentTypeQuestion,

@@ -18,6 +18,7 @@ package amqpsource
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -64,6 +65,9 @@ type Source struct {
 	sink      Sink
 	questions chan detector.Ask
 	counts    chan detector.CountQueue
+	// publishing says that a publish is under way, which takes as long as a
+	// broker that is short of memory likes.
+	publishing atomic.Bool
 }
 
 // New returns a source that has yet to Run.
@@ -113,8 +117,7 @@ func (s *Source) session(ctx context.Context, publish, consume *amqp.Connection)
 	returns := out.NotifyReturn(make(chan amqp.Return, 1))
 
 	g, ctx := errgroup.WithContext(ctx)
-	unblock := context.AfterFunc(ctx, func() { hangUp(publish, consume) })
-	defer unblock()
+	defer context.AfterFunc(ctx, func() { s.hangUp(publish, consume) })()
 	s.forget()
 	g.Go(func() error { return s.receive(in) })
 	g.Go(func() error { return s.ask(ctx, out, in.queue) })
@@ -124,14 +127,18 @@ func (s *Source) session(ctx context.Context, publish, consume *amqp.Connection)
 	return g.Wait()
 }
 
-// hangUpTime bounds the farewell to a broker that may have stopped reading.
-const hangUpTime = time.Second
+// farewell bounds how long the closing of a connection may take.
+const farewell = time.Second
 
-// hangUp closes the connections, which ends whatever waits for the broker.
-func hangUp(connections ...*amqp.Connection) {
-	for _, c := range connections {
-		_ = c.CloseDeadline(time.Now().Add(hangUpTime)) // it may be lost already
+// hangUp closes the connections, which ends whatever waits for the broker. A
+// publish that hangs is cut off: it would keep the farewell from being sent.
+func (s *Source) hangUp(publish, consume *amqp.Connection) {
+	limit := time.Now().Add(farewell)
+	if s.publishing.Load() {
+		limit = time.Now()
 	}
+	_ = publish.CloseDeadline(limit) // it may be lost already, and so may the other
+	_ = consume.CloseDeadline(time.Now().Add(farewell))
 }
 
 // forget drops what was to be sent in the session before: the detector has
