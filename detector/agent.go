@@ -154,6 +154,11 @@ func (d *Detector) expireLeases() {
 // end drops all that an incarnation of an agent has reported.
 func (d *Detector) end(a *agent, cause report.Cause) {
 	a.lost, a.synced = true, false
+	for m := range a.members {
+		for r := range d.queue(m.Queue).waiters {
+			r.doubt = r.doubt || len(r.holders) == 0
+		}
+	}
 	for _, n := range d.blockedNodes(a) {
 		d.release(n, cause)
 	}

@@ -263,6 +263,9 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 		if by, taken := r.taken[w.Resource]; taken {
 			return fmt.Sprintf("the request of %s was taken by %s", waiter, by)
 		}
+		if w.doubt {
+			return fmt.Sprintf("a consumer of the queue %s is gone that may have taken the request of %s", w.queue.name, waiter)
+		}
 		return r.queueObjection(w.queue.name)
 	}
 	if w.Kind == report.Permit || w.Kind == report.Buffer {
@@ -314,7 +317,7 @@ func (d *Detector) countSilent() {
 	d.countAt = d.now.Add(d.cfg.Remind)
 	var names []string
 	for name, q := range d.queues {
-		if len(q.unknown) > 0 && q.waiters > 0 {
+		if len(q.unknown) > 0 && len(q.waiters) > 0 {
 			names = append(names, name)
 		}
 	}

@@ -19,6 +19,10 @@ type resource struct {
 	// While nobody is known to have taken the request, its caller waits for
 	// any consumer of the queue: its edge in the graph leads there.
 	queue *queue
+	// doubt is set when a consumer of the queue vanished while the request
+	// lay there: it may have taken the request and given it up, and its
+	// agent cannot be asked any more.
+	doubt bool
 }
 
 // queue is a queue on the broker with the processes that consume it.
@@ -29,14 +33,14 @@ type queue struct {
 	// unknown counts, by agents that fell silent, the members that may or
 	// may not be left. While there are any, somebody may take the request.
 	unknown map[*agent]int
-	waiters int // resources that refer to this queue
+	waiters map[*resource]struct{} // resources that refer to this queue
 }
 
 func (d *Detector) resource(w *report.Wait) *resource {
 	r := d.resourceNamed(w.Resource, w.Kind)
 	if name, ok := queueOf(w); ok && r.queue == nil {
 		r.queue = d.queue(name)
-		r.queue.waiters++
+		r.queue.waiters[r] = struct{}{}
 	}
 	return r
 }
@@ -70,7 +74,7 @@ func (d *Detector) queue(name string) *queue {
 	if q == nil {
 		q = &queue{
 			name: name, vertex: d.graph.AddResource(),
-			members: make(map[*node]struct{}), unknown: make(map[*agent]int),
+			members: make(map[*node]struct{}), unknown: make(map[*agent]int), waiters: make(map[*resource]struct{}),
 		}
 		d.queues[name] = q
 	}
@@ -203,13 +207,13 @@ func (d *Detector) collectResource(r *resource) {
 	d.graph.RemoveResource(r.vertex)
 	delete(d.resources, r.name)
 	if q := r.queue; q != nil {
-		q.waiters--
+		delete(q.waiters, r)
 		d.collectQueue(q)
 	}
 }
 
 func (d *Detector) collectQueue(q *queue) {
-	if q.waiters == 0 && len(q.members) == 0 && len(q.unknown) == 0 {
+	if len(q.waiters) == 0 && len(q.members) == 0 && len(q.unknown) == 0 {
 		d.graph.RemoveResource(q.vertex)
 		delete(d.queues, q.name)
 	}

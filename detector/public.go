@@ -84,7 +84,7 @@ func edge(w report.Wait, q *queue, holders []*node) Edge {
 }
 
 // behind returns the deadlocked processes that wait, through however many
-// others, for a core: sorted, without those that a verdict names as core.
+// others, for a core: sorted, without those that are proven to be a core.
 func (d *Detector) behind(c core) []*node {
 	seen := make(map[*node]struct{})
 	todo := make([]*node, 0, len(c))
@@ -104,7 +104,7 @@ func (d *Detector) behind(c core) []*node {
 				}
 				seen[w] = struct{}{}
 				todo = append(todo, w)
-				if w.verdict == nil || !w.verdict.evidence().includes(w, w.shown.epoch) {
+				if w.verdict == nil || !w.verdict.proven.includes(w, w.shown.epoch) {
 					behind = append(behind, w)
 				}
 			}

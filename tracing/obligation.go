@@ -73,13 +73,21 @@ func (o *Obligation) Answered() {
 	o.process.do(func(l *ledger.Ledger, now time.Time) { l.Answered(now, o.process.p, o.reply) })
 }
 
-// Dropped notes that this process will not answer: the request was abandoned,
-// or its channel was closed and the broker gives it to somebody else.
+// Abandoned notes that nobody will answer: the request is not delivered again.
+func (o *Obligation) Abandoned() {
+	if o == nil || o.settled.Swap(true) {
+		return
+	}
+	o.process.do(func(l *ledger.Ledger, _ time.Time) { l.Abandon(o.process.p, o.reply) })
+}
+
+// Dropped notes that the process no longer has the request, since its channel
+// was closed: the broker may deliver it to somebody else.
 func (o *Obligation) Dropped() {
 	if o == nil || o.settled.Swap(true) {
 		return
 	}
-	o.process.do(func(l *ledger.Ledger, now time.Time) { l.Release(now, o.process.p, o.reply) })
+	o.process.do(func(l *ledger.Ledger, _ time.Time) { l.Release(o.process.p, o.reply) })
 }
 
 // chain returns the call chain that waits for the request, if it still does.

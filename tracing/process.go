@@ -86,7 +86,7 @@ func (p *Process) Hold(kind report.Kind, resource string) {
 
 // Release notes that the process no longer holds what it held.
 func (p *Process) Release(resource string) {
-	p.do(func(l *ledger.Ledger, now time.Time) { l.Release(now, p.p, report.Resource(legible(resource))) })
+	p.do(func(l *ledger.Ledger, _ time.Time) { l.Release(p.p, report.Resource(legible(resource))) })
 }
 
 // Joined notes that the process is about to consume a queue. A consumer that

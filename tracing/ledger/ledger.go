@@ -12,7 +12,7 @@ type Config struct {
 	Remember     time.Duration // how long the names of answered requests are kept; default 30 s
 	MaxProcesses int           // processes at a time; default 100,000
 	MaxHolds     int           // resources that one process holds at a time; default 50,000
-	MaxTaken     int           // names of answered requests; default 65,536
+	MaxTaken     int           // names of answered and of abandoned requests, each; default 65,536
 }
 
 func (c Config) withDefaults() Config {
@@ -53,13 +53,13 @@ type Ledger struct {
 	agent report.Agent
 
 	procs   map[uint64]*Process // by activation
-	pending list // blocked, not reported yet; the one that blocked first is due first
-	dirty   list // to be reported, in the order in which they came to be
+	pending list                // blocked, not reported yet; the one that blocked first is due first
+	dirty   list                // to be reported, in the order in which they came to be
 	taken   taken
 	members map[report.Member]struct{}
 	moved   bool                // members changed since the last heartbeat
 	liars   map[string]struct{} // names of processes that broke the contract
-	digest  report.Digest // of what was last reported of processes blocked since
+	digest  report.Digest       // of what was last reported of processes blocked since
 
 	lastActivation, lastEpoch uint64
 	stats                     Stats
@@ -97,14 +97,19 @@ func (l *Ledger) Start(name string, reentrant bool) *Process {
 	return p
 }
 
-// Stop ends an activation, and a wait that it is in by the given cause.
+// Stop ends an activation, and a wait that it is in by the given cause. The
+// requests that it still owes an answer are abandoned.
 func (l *Ledger) Stop(now time.Time, p *Process, cause report.Cause) {
 	if p == nil || p.stopped {
 		return
 	}
 	l.Unblock(now, p, cause)
-	for r, h := range p.holds {
-		l.drop(now, p, r, h)
+	for _, h := range p.holds {
+		if h.kind == report.Reply {
+			l.abandon(p, h)
+		} else {
+			l.drop(p, h)
+		}
 	}
 	for m := range l.members {
 		if m.Key == p.key {

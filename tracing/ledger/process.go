@@ -175,7 +175,9 @@ func (l *Ledger) Answered(now time.Time, p *Process, reply report.Resource) {
 		}
 		l.report(p)
 	}
-	l.drop(now, p, reply, h)
+	l.taken.hold(reply)
+	l.taken.leave(&l.taken.answered, reply, now.Add(l.cfg.Remember))
+	l.drop(p, h)
 }
 
 // Hold notes that p holds a lock, a permit or a buffer, so that it can grant
@@ -196,25 +198,41 @@ func (l *Ledger) Hold(p *Process, r report.Resource, kind report.Kind) {
 	}
 }
 
-// Release notes that p no longer holds what it held: it released a lock, or the
-// channel of a request was closed and the broker gives it to somebody else.
-func (l *Ledger) Release(now time.Time, p *Process, r report.Resource) {
+// Abandon notes that p will not answer a request, and nobody else will: it goes
+// back to no queue.
+func (l *Ledger) Abandon(p *Process, reply report.Resource) {
 	if p != nil {
-		if h := p.holds[r]; h != nil {
-			l.drop(now, p, r, h)
+		if h := p.holds[reply]; h != nil {
+			l.abandon(p, h)
 		}
 	}
 }
 
-func (l *Ledger) drop(now time.Time, p *Process, r report.Resource, h *hold) {
-	delete(p.holds, r)
+func (l *Ledger) abandon(p *Process, h *hold) {
+	l.taken.hold(h.resource)
+	l.taken.leave(&l.taken.abandoned, h.resource, time.Time{})
+	l.drop(p, h)
+}
+
+// Release notes that p no longer holds what it held: it released a lock, or the
+// channel of a request was closed and the broker gives it to somebody else.
+func (l *Ledger) Release(p *Process, r report.Resource) {
+	if p != nil {
+		if h := p.holds[r]; h != nil {
+			l.drop(p, h)
+		}
+	}
+}
+
+func (l *Ledger) drop(p *Process, h *hold) {
+	delete(p.holds, h.resource)
 	h.gone = true
 	switch h.kind {
 	case report.Reply:
 		if h.queued {
 			p.queued--
 		}
-		l.taken.release(r, now.Add(l.cfg.Remember))
+		l.taken.returned(h.resource)
 	case report.Lock, report.Permit:
 		p.owned--
 	}

@@ -6,50 +6,81 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// taken remembers which requests were received: those that are still owed and,
-// for a while, those that are not any more.
+// taken remembers which requests were received. A request that is owed is
+// remembered as long as it is, and one that was answered for a while, since its
+// reply may be on its way. One that was abandoned is remembered for as long as
+// there is room: its caller may wait for ever, and nobody else can say that the
+// request is no longer in its queue.
 type taken struct {
-	names map[report.Resource]int // how many hold it or remember it
-	gone  []departed              // a ring, oldest at head
-	head  int
-	len   int
+	names     map[report.Resource]int // how many hold it or remember it
+	answered  ring
+	abandoned ring
 }
+
+func newTaken(limit int) taken {
+	return taken{names: make(map[report.Resource]int), answered: ring{limit: limit}, abandoned: ring{limit: limit}}
+}
+
+func (t *taken) hold(r report.Resource) { t.names[r]++ }
+
+// returned forgets a request that goes back to its queue.
+func (t *taken) returned(r report.Resource) {
+	if t.names[r]--; t.names[r] <= 0 {
+		delete(t.names, r)
+	}
+}
+
+// leave begins to forget an answered or abandoned request. When there is no
+// room for it, the oldest makes it.
+func (t *taken) leave(q *ring, r report.Resource, until time.Time) {
+	if q.full() {
+		t.returned(q.pop())
+	}
+	q.push(departed{r, until})
+}
+
+// forget forgets the requests that were answered long enough ago.
+func (t *taken) forget(now time.Time) {
+	for q := &t.answered; q.len > 0 && !q.at(0).until.After(now); {
+		t.returned(q.pop())
+	}
+}
+
+func (t *taken) has(r report.Resource) bool { return t.names[r] > 0 }
 
 type departed struct {
 	name  report.Resource
 	until time.Time
 }
 
-func newTaken(limit int) taken {
-	return taken{names: make(map[report.Resource]int), gone: make([]departed, limit)}
+// ring is a first-in, first-out queue of at most limit entries. It grows to
+// what it needs.
+type ring struct {
+	entries          []departed
+	head, len, limit int
 }
 
-func (t *taken) hold(r report.Resource) { t.names[r]++ }
+func (q *ring) full() bool { return q.len == q.limit }
 
-// release begins to forget r. When there is no room for it, the oldest name
-// makes it.
-func (t *taken) release(r report.Resource, until time.Time) {
-	if t.len == len(t.gone) {
-		t.drop()
+func (q *ring) at(i int) *departed { return &q.entries[(q.head+i)%len(q.entries)] }
+
+func (q *ring) push(d departed) {
+	if q.len == len(q.entries) {
+		grown := make([]departed, min(q.limit, max(64, 2*q.len)))
+		for i := range q.len {
+			grown[i] = *q.at(i)
+		}
+		q.entries, q.head = grown, 0
 	}
-	t.gone[(t.head+t.len)%len(t.gone)] = departed{r, until}
-	t.len++
+	q.len++
+	*q.at(q.len - 1) = d
 }
 
-func (t *taken) forget(now time.Time) {
-	for t.len > 0 && !t.gone[t.head].until.After(now) {
-		t.drop()
-	}
+func (q *ring) pop() report.Resource {
+	d := q.at(0)
+	name := d.name
+	*d = departed{}
+	q.head = (q.head + 1) % len(q.entries)
+	q.len--
+	return name
 }
-
-func (t *taken) drop() {
-	r := t.gone[t.head].name
-	if t.names[r]--; t.names[r] <= 0 {
-		delete(t.names, r)
-	}
-	t.gone[t.head] = departed{}
-	t.head = (t.head + 1) % len(t.gone)
-	t.len--
-}
-
-func (t *taken) has(r report.Resource) bool { return t.names[r] > 0 }
