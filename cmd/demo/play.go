@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,11 +25,11 @@ func (p *playCommand) Run(ctx context.Context, c *commands) error {
 		cfg.Listen = p.Listen
 	}
 	if cfg.URL == "" {
-		broker, err := demo.StartBroker()
+		broker, err := demo.StartBroker(ctx)
 		if err != nil {
 			return err
 		}
-		defer broker.Close()
+		defer broker.Close() //nolint:errcheck // nothing of it outlives the process
 		cfg.URL, cfg.Embedded = broker.URL, true
 	}
 	cfg.Finish = func(ctx context.Context, r *demo.Result) error { return p.finish(ctx, cfg, r) }
@@ -55,10 +55,13 @@ func (p *playCommand) finish(ctx context.Context, cfg demo.Config, r *demo.Resul
 	} else if err := r.WriteText(os.Stdout); err != nil {
 		return err
 	}
-	if p.Serve {
-		fmt.Fprintf(cfg.Out, serving, cfg.URL, cfg.Listen)
-		<-ctx.Done()
+	if !p.Serve {
+		return nil
 	}
+	if _, err := fmt.Fprintf(cfg.Out, serving, cfg.URL, cfg.Listen); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+	<-ctx.Done()
 	return nil
 }
 
@@ -74,19 +77,18 @@ func (p *playCommand) writeTimeline(r *demo.Result) error {
 	if p.Timeline == "" {
 		return nil
 	}
+	var picture bytes.Buffer
+	if err := r.WriteTimeline(&picture); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(p.Timeline), 0o755); err != nil {
 		return fmt.Errorf("write timeline: %w", err)
 	}
-	f, err := os.Create(p.Timeline)
-	if err != nil {
+	if err := os.WriteFile(p.Timeline, picture.Bytes(), 0o644); err != nil {
 		return fmt.Errorf("write timeline: %w", err)
 	}
-	defer f.Close()
-	if err := r.WriteTimeline(f); err != nil {
-		return err
-	}
 	r.Timeline = p.Timeline
-	return f.Close()
+	return nil
 }
 
 // narration returns where to tell what happens: standard output belongs to
@@ -104,9 +106,8 @@ func isTerminal(f *os.File) bool {
 }
 
 func (c *commands) log() *slog.Logger {
-	var w io.Writer = io.Discard
 	if c.Verbose {
-		w = os.Stderr
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	return slog.New(slog.NewTextHandler(w, nil))
+	return slog.New(slog.DiscardHandler)
 }

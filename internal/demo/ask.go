@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/waitgraph/waitgraph/services/compute"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
+
+// reachTime is how long to try to reach the broker of a running system.
+const reachTime = 5 * time.Second
 
 // Ask asks a running system from outside what ID computes to. It is watched
 // like the system, so that a verdict can name it.
@@ -25,7 +31,9 @@ func Ask(ctx context.Context, url string, service compute.Service, id int64, log
 		return 0, fmt.Errorf("start agent: %w", err)
 	}
 	defer stop()
-	conn, err := amqprpc.Dial(ctx, amqprpc.Config{URL: url, Name: caller, Agent: agent, Log: log})
+	reach, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	conn, err := amqprpc.Dial(reach, amqprpc.Config{URL: url, Name: caller, Agent: agent, Log: log}, amqprpc.WithTracerProvider(sdktrace.NewTracerProvider()))
 	if err != nil {
 		return 0, err
 	}

@@ -21,8 +21,8 @@ type Broker struct {
 }
 
 // StartBroker starts one.
-func StartBroker() (*Broker, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func StartBroker(ctx context.Context) (*Broker, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -33,15 +33,13 @@ func StartBroker() (*Broker, error) {
 
 // Close stops the broker and waits until it is gone.
 func (b *Broker) Close() error {
-	err := b.broker.Close()
-	<-b.served
-	return err
+	return errors.Join(b.broker.Close(), <-b.served)
 }
 
 // sweep deletes the shared queues that an earlier system has left on the
 // broker, so that no request of it is answered by this one. It refuses to go
 // where another system is running.
-func (d *demo) sweep(ctx context.Context) error {
+func (d *demo) sweep() error {
 	conn, err := d.dial()
 	if err != nil {
 		return err
@@ -61,7 +59,7 @@ func (d *demo) sweep(ctx context.Context) error {
 			return fmt.Errorf("delete queue %s: %w", s.Queue(), err)
 		}
 	}
-	return ctx.Err()
+	return nil
 }
 
 func (d *demo) dial() (*amqp.Connection, error) {

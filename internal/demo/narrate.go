@@ -18,8 +18,8 @@ type narrator struct {
 	live bool
 
 	mu     sync.Mutex
-	w      io.Writer // its errors are of no interest: the result says what was found
-	status bool      // the last line is to be drawn over
+	w      io.Writer
+	status bool // the last line is to be drawn over
 }
 
 // tick is how often the status is worth telling.
@@ -35,7 +35,7 @@ func (n *narrator) say(format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.clear()
-	fmt.Fprintf(n.w, format+"\n", args...)
+	n.print(fmt.Sprintf(format+"\n", args...))
 }
 
 // event prints what happened at an instant of the phase. Further lines of the
@@ -54,7 +54,7 @@ func (n *narrator) now(at time.Duration, format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.clear()
-	fmt.Fprintf(n.w, "  %7.1f s  %s", at.Seconds(), fmt.Sprintf(format, args...))
+	n.print(fmt.Sprintf("  %7.1f s  %s", at.Seconds(), fmt.Sprintf(format, args...)))
 	n.status = true
 }
 
@@ -87,7 +87,11 @@ func (n *narrator) quiet() {
 // clear makes room for a new last line. The lock must be held.
 func (n *narrator) clear() {
 	if n.status {
-		fmt.Fprint(n.w, "\r\x1b[K")
+		n.print("\r\x1b[K")
 		n.status = false
 	}
 }
+
+// print writes text. An error is of no interest: the result says what was
+// found. The lock must be held.
+func (n *narrator) print(text string) { _, _ = io.WriteString(n.w, text) }

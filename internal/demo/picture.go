@@ -109,13 +109,13 @@ func left(d *Deadlock) string {
 // answered.
 func deadlockOf(p *Phase, seen []sighting) *Deadlock {
 	d := new(Deadlock)
-	any := false
+	unanswered := false
 	for _, w := range p.Waits {
 		if w.Outcome == TimedOut {
-			any, d.Formed = true, max(d.Formed, w.From)
+			unanswered, d.Formed = true, max(d.Formed, w.From)
 		}
 	}
-	if !any {
+	if !unanswered {
 		return nil
 	}
 	d.Suspected, d.Confirmed = d.first(seen, detector.Suspected), d.first(seen, detector.Confirmed)

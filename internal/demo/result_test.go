@@ -21,7 +21,7 @@ func TestJSONIsDocumented(t *testing.T) {
 	documented := make(map[string]bool)
 	for line := range strings.Lines(string(data)) {
 		if cells := strings.Split(line, "|"); len(cells) > 3 {
-			for _, name := range strings.Split(cells[1], ",") {
+			for name := range strings.SplitSeq(cells[1], ",") {
 				if name, ok := strings.CutPrefix(strings.TrimSpace(name), "`"); ok {
 					documented[strings.TrimSuffix(name, "`")] = true
 				}
@@ -48,13 +48,13 @@ func jsonNames(t reflect.Type) map[string]bool {
 	if t.Kind() != reflect.Struct || t == reflect.TypeFor[explain.Verdict]() {
 		return names // a verdict's form is documented where it is defined
 	}
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" {
 			continue
 		}
 		names[name] = true
-		for inner := range jsonNames(t.Field(i).Type) {
+		for inner := range jsonNames(field.Type) {
 			names[inner] = true
 		}
 	}

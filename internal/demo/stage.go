@@ -15,6 +15,9 @@ import (
 const (
 	// startTime is how long the system may take to start.
 	startTime = 15 * time.Second
+	// hearing is two heartbeats of every agent: by then, the detector has
+	// heard of all of them, whoever was first.
+	hearing = time.Second
 	// settleTime is how long the end of a phase may take: the last timeouts,
 	// the restarts and the end of the verdicts.
 	settleTime = 2 * compute.DefaultTimeout
@@ -42,7 +45,7 @@ type stage struct {
 // onStage starts a system, hands it to body and stops it when body returns. The
 // context of body ends early, with the reason, when a part of the system fails.
 func (d *demo) onStage(ctx context.Context, watched bool, body func(context.Context, *stage) error) error {
-	if err := d.sweep(ctx); err != nil {
+	if err := d.sweep(); err != nil {
 		return err
 	}
 	all, ctx := errgroup.WithContext(ctx)
@@ -55,7 +58,9 @@ func (d *demo) onStage(ctx context.Context, watched bool, body func(context.Cont
 		}
 		return body(ctx, s)
 	})
-	return all.Wait()
+	err := all.Wait()
+	_ = d.sweep() // an untidy broker is no reason to fail: the queues expire
+	return err
 }
 
 // start starts the parts of the system and waits until each process has taken
@@ -74,7 +79,10 @@ func (d *demo) start(ctx context.Context, all *errgroup.Group, s *stage) error {
 	if err := d.startCallers(ctx, all, s); err != nil {
 		return err
 	}
-	return s.complete(ctx)
+	if err := s.complete(ctx); err != nil || !s.watched {
+		return err
+	}
+	return s.within(ctx, hearing, func() bool { return false })
 }
 
 // complete waits until every process is there.

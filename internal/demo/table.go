@@ -5,28 +5,45 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
-// writeTable prints the comparison, a line for each phase.
-func writeTable(w io.Writer, phases []Phase) {
-	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(t, "\tdetected after\tcrashed after\tratio\twho crashed")
-	for _, p := range phases {
-		detected, crash, ratio := "-", "-", "-"
-		if d := p.Deadlock; d != nil {
-			detected, crash = after(d.Confirmed), after(d.Crashed)
-			if d.Ratio > 0 {
-				ratio = fmt.Sprintf("%s : 1", thousands(int64(d.Ratio)))
-			}
-		}
-		if !p.Watched {
-			detected = "not watched"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, detected, crash, ratio, list(crashed(&p)))
+// table returns the comparison, a line for each phase.
+func table(phases []Phase) string {
+	rows := [][]string{{"", "detected after", "crashed after", "ratio", "who crashed"}}
+	for i := range phases {
+		rows = append(rows, row(&phases[i]))
 	}
-	t.Flush()
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		last := len(row) - 1
+		for i, cell := range row[:last] {
+			fmt.Fprintf(&b, "%-*s   ", widths[i], cell)
+		}
+		b.WriteString(row[last] + "\n")
+	}
+	return b.String()
+}
+
+func row(p *Phase) []string {
+	detected, crash, ratio := "-", "-", "-"
+	if d := p.Deadlock; d != nil {
+		detected, crash = after(d.Confirmed), after(d.Crashed)
+		if d.Ratio > 0 {
+			ratio = fmt.Sprintf("%s : 1", thousands(int64(d.Ratio)))
+		}
+	}
+	if !p.Watched {
+		detected = "not watched"
+	}
+	return []string{p.Name, detected, crash, ratio, list(crashed(p))}
 }
 
 func after(s *Seconds) string {
@@ -50,8 +67,7 @@ func short(d time.Duration) string {
 // WriteText prints what was found: the comparison and where the timeline is.
 func (r *Result) WriteText(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString("\n")
-	writeTable(&b, r.Phases)
+	b.WriteString("\n" + table(r.Phases))
 	if r.Timeline != "" {
 		fmt.Fprintf(&b, "\nTimeline: %s\n", r.Timeline)
 	}

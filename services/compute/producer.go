@@ -22,7 +22,7 @@ func (p producer) ask(ctx context.Context, process, queue string, id int64) (int
 	reply, err := p.conn.Call(ctx, amqprpc.Call{Key: queue, Body: encode(id), ContentType: contentType, Timeout: p.timeout})
 	ended(err)
 	if err != nil {
-		return 0, fmt.Errorf("ask %s for %d: %w", queue, id, inbound(err))
+		return 0, fmt.Errorf("ask for %d: %w", id, inbound(err))
 	}
 	return decode(reply.Body)
 }

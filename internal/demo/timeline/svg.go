@@ -85,12 +85,12 @@ func (d drawing) panel(p Panel, top float64) {
 	first := top + p.head()
 	last := first + float64(len(p.Lanes))*laneHeight
 	d.axis(first, last)
-	clear := 0.0 // labels of bars begin right of the last mark
+	labels := 0.0 // those of bars begin right of the last mark
 	for _, m := range p.Marks {
-		clear = max(clear, d.x(m.At))
+		labels = max(labels, d.x(m.At))
 	}
 	for i, l := range p.Lanes {
-		d.lane(l, first+float64(i)*laneHeight, clear)
+		d.lane(l, first+float64(i)*laneHeight, labels)
 	}
 	for _, m := range p.Marks {
 		d.line("mark", d.x(m.At), first-4, d.x(m.At), last)
@@ -111,11 +111,11 @@ func (d drawing) axis(top, bottom float64) {
 }
 
 // lane draws l with its upper edge at top.
-func (d drawing) lane(l Lane, top, clear float64) {
+func (d drawing) lane(l Lane, top, labels float64) {
 	middle := top + laneHeight/2
 	d.text("lane", margin+gutter-12, middle+4, l.Name)
 	for _, b := range l.Bars {
-		d.bar(b, middle, clear)
+		d.bar(b, middle, labels)
 	}
 	for _, at := range l.Crashes {
 		d.cross(d.x(at), middle, fmt.Sprintf("%s crashed after %.3f s", l.Name, at.Seconds()))
@@ -125,12 +125,12 @@ func (d drawing) lane(l Lane, top, clear float64) {
 // classes are the style's names of the kinds of bar.
 var classes = [...]string{Answered: "answered", Unanswered: "unanswered", Core: "core"}
 
-func (d drawing) bar(b Bar, middle, clear float64) {
+func (d drawing) bar(b Bar, middle, labels float64) {
 	class := classes[b.Kind]
 	x := d.x(b.From)
 	w := max(d.x(b.To)-x, 2) // the shortest wait is still to be seen
 	d.rect(class, x, middle-barHeight/2, w, barHeight, b.Tip)
-	if start := max(x, clear) + 10; start+float64(len(b.Label))*letter+10 < x+w {
+	if start := max(x, labels) + 10; start+float64(len(b.Label))*letter+10 < x+w {
 		d.text("on "+class, start, middle+4, b.Label)
 	}
 }

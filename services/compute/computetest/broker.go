@@ -19,6 +19,8 @@ import (
 type Broker struct {
 	URL  string
 	Dial func(network, addr string) (net.Conn, error) // nil: TCP
+	// Drop cuts all connections, as a failing network does; nil: it cannot.
+	Drop func()
 }
 
 // OnEach runs the test on either broker.
@@ -30,8 +32,8 @@ func OnEach(t *testing.T, test func(t *testing.T, b Broker)) {
 
 func onEmbedded(t *testing.T, test func(*testing.T, Broker)) {
 	b := minibroker.New()
-	t.Cleanup(func() { b.Close() })
-	test(t, Broker{URL: "amqp://guest:guest@embedded/", Dial: b.Dial})
+	t.Cleanup(func() { _ = b.Close() })
+	test(t, Broker{URL: "amqp://guest:guest@embedded/", Dial: b.Dial, Drop: b.DropConnections})
 }
 
 func onRabbitMQ(t *testing.T, test func(*testing.T, Broker)) {

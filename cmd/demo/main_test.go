@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// asDemo makes the test binary be the demo.
+const asDemo = "WAITGRAPH_TEST_AS_DEMO"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asDemo) != "" {
+		os.Exit(run())
+	}
+	os.Exit(m.Run())
+}
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), asDemo+"=1", "AMQP_URL=")
+	cmd.Dir = t.TempDir()
+	return cmd
+}
+
+// status returns the exit status of a command that has ended.
+func status(t *testing.T, err error) int {
+	t.Helper()
+	exit := new(exec.ExitError)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	t.Fatal(err)
+	return -1
+}
+
+// What cannot work is one sentence and a status that is not 0.
+func TestRefusals(t *testing.T) {
+	for want, args := range map[string][]string{
+		"unknown flag --nonsense":    {"--nonsense"},
+		"--format must be one of":    {"--format=xml"},
+		"must be one of \"a\",\"b\"": {"call", "c", "1"},
+		"Name its broker":            {"call", "a", "1"},
+		"127.0.0.1:1":                {"--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+		"AMQP scheme":                {"--amqp-url=http://localhost/"},
+		"connection refused":         {"call", "a", "1", "--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+	} {
+		var stderr bytes.Buffer
+		cmd := command(t, args...)
+		cmd.Stderr = &stderr
+		err := cmd.Run()
+		said := strings.TrimSpace(stderr.String())
+		if status(t, err) == 0 || !strings.Contains(said, want) || strings.Contains(said, "secret") || strings.Contains(said, "\n") {
+			t.Errorf("demo %s: %v, said %q, want %q", strings.Join(args, " "), err, said, want)
+		}
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	cmd := command(t)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && !strings.Contains(lines.Text(), "processes wait") {
+		continue
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, stdout)
+	if got := status(t, cmd.Wait()); got != 130 {
+		t.Errorf("interrupted: status %d, want 130", got)
+	}
+}
