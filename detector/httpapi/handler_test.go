@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fakeSystem has one process that waits for itself, and is in trouble if err
+// is set.
+type fakeSystem struct {
+	err  error
+	hold chan struct{} // if set, Alive waits for it
+}
+
+var at = time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+
+func (f fakeSystem) Alive(context.Context) error {
+	if f.hold != nil {
+		<-f.hold
+	}
+	return f.err
+}
+func (f fakeSystem) Ready() error { return f.err }
+
+func (f fakeSystem) Deadlocks(context.Context) (Deadlocks, error) {
+	return Deadlocks{At: at, Standing: []explain.Verdict{explain.Of(detector.Verdict{ID: "v1"}, at)}, StandingCount: 1, Past: []explain.Verdict{}}, f.err
+}
+
+func (f fakeSystem) Graph(context.Context) (detector.Snapshot, time.Time, error) {
+	k := report.Key{Process: "p\n"}
+	m := detector.Member{Key: k, Need: 1, Waits: []detector.Edge{{Wait: report.Wait{Resource: "r", Kind: report.Lock}, Holders: []report.Key{k}}}}
+	return detector.Snapshot{Processes: []detector.Process{{Member: m, Deadlocked: true}}}, at, f.err
+}
+
+func request(t *testing.T, s System, method, path string) (status int, contentType, body string) {
+	t.Helper()
+	h := NewHandler(s, http.NotFoundHandler())
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return w.Code, w.Header().Get("Content-Type"), w.Body.String()
+}
+
+func TestAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		path, contentType, body string
+	}{
+		{"/", "text/plain; charset=utf-8", "/api/v1/deadlocks\n"},
+		{"/livez", "text/plain; charset=utf-8", "alive\n"},
+		{"/readyz", "text/plain; charset=utf-8", "ready\n"},
+		{"/api/v1/deadlocks", "application/json", `{"at":"2026-11-21T09:00:00Z","standing":[{"id":"v1",`},
+		{"/api/v1/graph", "application/json", `{"at":"2026-11-21T09:00:00Z","processes":[{"process":"p\n",`},
+		{"/api/v1/graph?format=json", "application/json", `"deadlocked":true`},
+		{"/api/v1/graph?format=dot", "text/vnd.graphviz; charset=utf-8", `n0 -> n0 [label="lock"];`},
+	} {
+		status, contentType, body := request(t, fakeSystem{}, http.MethodGet, tt.path)
+		if status != http.StatusOK || contentType != tt.contentType || !strings.Contains(body, tt.body) {
+			t.Errorf("GET %s: %d %s\n%s", tt.path, status, contentType, body)
+		}
+	}
+}
+
+func TestProblems(t *testing.T) {
+	broken := fakeSystem{err: errors.New("recovering\x1b")}
+	for _, tt := range []struct {
+		system       System
+		method, path string
+		status       int
+		detail       string
+	}{
+		{fakeSystem{}, http.MethodGet, "/nothing", 404, "there is nothing at this path; / lists what there is"},
+		{fakeSystem{}, http.MethodPost, "/livez", 405, "this can only be read"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/graph?format=svg", 400, "format must be json or dot"},
+		{broken, http.MethodGet, "/livez", 503, `recovering\x1b`},
+		{broken, http.MethodGet, "/readyz", 503, `recovering\x1b`},
+		{broken, http.MethodGet, "/api/v1/deadlocks", 503, `recovering\x1b`},
+		{broken, http.MethodGet, "/api/v1/graph", 503, `recovering\x1b`},
+	} {
+		status, contentType, body := request(t, tt.system, tt.method, tt.path)
+		var got struct {
+			Title  string
+			Status int
+			Detail string
+		}
+		if err := json.Unmarshal([]byte(body), &got); err != nil {
+			t.Errorf("%s %s: %v in %s", tt.method, tt.path, err, body)
+		}
+		if status != tt.status || got.Status != tt.status || got.Detail != tt.detail || contentType != "application/problem+json" {
+			t.Errorf("%s %s: %d %s\n%s", tt.method, tt.path, status, contentType, body)
+		}
+	}
+}
+
+func TestHugeGraphsAreNotDrawn(t *testing.T) {
+	w := httptest.NewRecorder()
+	draw(w, detector.Snapshot{Processes: make([]detector.Process, maxDrawn+1)}, at)
+	if w.Code != http.StatusNotAcceptable {
+		t.Errorf("status %d", w.Code)
+	}
+}
+
+func TestRequestsAtATimeAreBounded(t *testing.T) {
+	s := fakeSystem{hold: make(chan struct{})}
+	server := httptest.NewServer(NewHandler(s, http.NotFoundHandler()))
+	defer server.Close()
+	statuses := make(chan int, maxRequests)
+	for range maxRequests + 1 {
+		go func() {
+			r, err := server.Client().Get(server.URL + "/livez")
+			if err != nil {
+				statuses <- 0
+				return
+			}
+			r.Body.Close()
+			statuses <- r.StatusCode
+		}()
+	}
+	if got := <-statuses; got != http.StatusServiceUnavailable {
+		t.Errorf("the first answer has status %d", got)
+	}
+	close(s.hold)
+	for range maxRequests {
+		if got := <-statuses; got != http.StatusOK {
+			t.Errorf("status %d", got)
+		}
+	}
+}
+
+func TestServeStopsInGoodOrder(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- Serve(ctx, l, NewHandler(fakeSystem{}, http.NotFoundHandler()), slog.New(slog.DiscardHandler))
+	}()
+	r, err := http.Get("http://" + l.Addr().String() + "/livez")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, _ := io.ReadAll(r.Body); string(body) != "alive\n" {
+		t.Errorf("got %q", body)
+	}
+	r.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+	if err := Serve(t.Context(), l, http.NotFoundHandler(), slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("served on a closed listener")
+	}
+}
