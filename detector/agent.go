@@ -71,6 +71,9 @@ func (d *Detector) hear(a *agent) bool {
 		d.newest[a.id.Name] = a
 		d.end(newest, report.Crashed)
 	}
+	if a.lost {
+		d.trust(a)
+	}
 	a.heard, a.lost = d.now, false
 	return true
 }
@@ -154,11 +157,7 @@ func (d *Detector) expireLeases() {
 // end drops all that an incarnation of an agent has reported.
 func (d *Detector) end(a *agent, cause report.Cause) {
 	a.lost, a.synced = true, false
-	for m := range a.members {
-		for r := range d.queue(m.Queue).waiters {
-			r.doubt = r.doubt || len(r.holders) == 0
-		}
-	}
+	d.doubt(a)
 	for _, n := range d.blockedNodes(a) {
 		d.release(n, cause)
 	}
@@ -167,6 +166,29 @@ func (d *Detector) end(a *agent, cause report.Cause) {
 		for _, q := range d.queues {
 			d.dropUnknown(q, a)
 		}
+	}
+}
+
+// doubt notes that nobody can tell any more what an agent's processes have done
+// with the requests in their queues.
+func (d *Detector) doubt(a *agent) {
+	for m := range a.members {
+		for r := range d.queue(m.Queue).waiters {
+			if len(r.holders) > 0 {
+				continue
+			}
+			if r.doubts == nil {
+				r.doubts = make(map[*agent]struct{})
+			}
+			r.doubts[a] = struct{}{}
+		}
+	}
+}
+
+// trust takes the doubts back: the agent was silent, not dead.
+func (d *Detector) trust(a *agent) {
+	for _, r := range d.resources {
+		delete(r.doubts, a)
 	}
 }
 

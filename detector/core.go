@@ -63,7 +63,7 @@ func (d *Detector) coreOf(vertices []waitfor.Process) core {
 	slices.SortFunc(c, func(a, b coreMember) int { return compareNodes(a.node, b.node) })
 	for i := range c {
 		for _, t := range c[i].node.shown.waits {
-			w := coreWait{Wait: t.wait, queue: t.on.untaken(), doubt: t.on.doubt, holders: t.on.grantors()}
+			w := coreWait{Wait: t.wait, queue: t.on.untaken(), doubt: len(t.on.doubts) > 0, holders: t.on.grantors()}
 			w.inside = len(w.holders) > 0
 			for _, h := range w.holders {
 				_, ok := in[h]

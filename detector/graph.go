@@ -19,10 +19,10 @@ type resource struct {
 	// While nobody is known to have taken the request, its caller waits for
 	// any consumer of the queue: its edge in the graph leads there.
 	queue *queue
-	// doubt is set when a consumer of the queue vanished while the request
-	// lay there: it may have taken the request and given it up, and its
-	// agent cannot be asked any more.
-	doubt bool
+	// doubts are the agents of consumers that vanished while the request lay
+	// in the queue. They may have taken it and given it up, and cannot be
+	// asked any more.
+	doubts map[*agent]struct{}
 }
 
 // queue is a queue on the broker with the processes that consume it.
@@ -101,7 +101,7 @@ func (r *resource) vertexNow() waitfor.Resource {
 // refresh makes the graph say of a node what derive works out.
 func (d *Detector) refresh(n *node) {
 	epoch, waits, need, byHints := n.derive()
-	d.recheck = d.recheck || (n.verdict != nil && n.shown.epoch != epoch)
+	d.recheck = d.recheck || n.verdict != nil
 	n.shown.epoch, n.shown.hint = epoch, byHints
 	d.showHolds(n, byHints)
 	d.showWaits(n, need, waits)
