@@ -176,7 +176,7 @@ func (d *Detector) conclude(r *round) {
 		if v.status == Suspected {
 			v.status, v.confirmed = Confirmed, d.now
 		}
-		v.proven = proven
+		v.proven = v.core.only(proven)
 		d.announce(v, false)
 	case v.status == Suspected && objection != before:
 		d.announce(v, true)

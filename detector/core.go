@@ -184,6 +184,11 @@ func (c core) within(o core) bool {
 	return !slices.ContainsFunc(c, func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
 }
 
+// only returns the members of c that are in o, as c knows them.
+func (c core) only(o core) core {
+	return slices.DeleteFunc(slices.Clone(c), func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
+}
+
 // without returns what cannot be granted of a core when those in open, and all
 // outside, grant whatever they can.
 func (c core) without(open map[*node]struct{}) core {

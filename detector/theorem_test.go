@@ -36,10 +36,9 @@ type toy struct {
 }
 
 type toyProc struct {
-	inbox   []int // replies owed, the first is being worked on
-	waits   int   // 0 if it is not blocked
-	locks   []int
-	working bool
+	inbox []int // replies owed, the first is being worked on
+	waits int   // 0 if it is not blocked
+	locks []int
 }
 
 func newToy(seed uint64, cancels bool, locks int) *toy {
