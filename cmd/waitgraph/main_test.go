@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/waitgraph/waitgraph/internal/minibroker"
+)
+
+// binary is the program under test, built once.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "waitgraph")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "waitgraph")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		panic(string(out))
+	}
+	return m.Run()
+}
+
+// command returns the program, with these variables and none of the caller's.
+func command(t *testing.T, environment []string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	c := exec.CommandContext(ctx, binary, args...)
+	c.Env = environment
+	return c
+}
+
+// serve starts a broker and returns where it is.
+func serve(t *testing.T) (url string) {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := minibroker.New()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = b.Serve(l) }()
+	t.Cleanup(func() { b.Close(); <-ended })
+	return "amqp://guest:guest@" + l.Addr().String() + "/"
+}
+
+func TestWrongCallsGetOneSentence(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		environment []string
+		args        []string
+		status      int
+		says        string
+	}{
+		{"no command", nil, nil, 2, `expected "run"`},
+		{"unknown flag", nil, []string{"run", "--frob"}, 2, "unknown flag --frob"},
+		{"bad duration", nil, []string{"run", "--lease=soon"}, 2, "--lease"},
+		{"bad level", nil, []string{"run", "--log-level=loud"}, 2, "--log-level"},
+		{"bad format", []string{"WAITGRAPH_LOG_FORMAT=xml"}, []string{"run"}, 2, "--log-format"},
+		{"no lease", nil, []string{"run", "--lease=0s"}, 1, "lease"},
+		{"no URL", nil, []string{"run", "--amqp-url=http://u:secret@h/"}, 1, "unusable broker URL"},
+		{"odd URL", []string{"AMQP_URL=amqp://u:secret%zz@h/"}, []string{"run"}, 1, "unusable broker URL"},
+		{"nobody there", nil, []string{"run", "--listen=", "--amqp-url=amqp://u:secret@127.0.0.1:1/"}, 1, "connection refused"},
+		{"no such host", []string{"WAITGRAPH_AMQP_URL=amqp://u:secret@nowhere.invalid/", "AMQP_URL=amqp://localhost/"}, []string{"run", "--listen="}, 1, "nowhere.invalid"},
+		{"bad address", nil, []string{"run", "--listen=nowhere"}, 1, "unusable address for HTTP"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			out, err := command(t, tt.environment, tt.args...).CombinedOutput()
+			exit := new(exec.ExitError)
+			if !errors.As(err, &exit) || exit.ExitCode() != tt.status {
+				t.Errorf("%v, want status %d", err, tt.status)
+			}
+			s := string(out)
+			if !strings.HasPrefix(s, "waitgraph: ") || strings.Count(s, "\n") != 1 || !strings.Contains(s, tt.says) || strings.Contains(s, "secret") {
+				t.Errorf("it said\n%s", s)
+			}
+		})
+	}
+}
+
+func TestWrongPasswordIsRefused(t *testing.T) {
+	url := strings.Replace(serve(t), "guest:guest", "guest:secret", 1)
+	out, err := command(t, nil, "run", "--listen=", "--amqp-url="+url).CombinedOutput()
+	if s := string(out); err == nil || strings.Count(s, "\n") != 1 || !strings.Contains(s, "403") || strings.Contains(s, "secret") {
+		t.Errorf("%v, and it said\n%s", err, s)
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	out, err := command(t, nil, "--version").Output()
+	if err != nil || !regexp.MustCompile(`^waitgraph \S+\n$`).Match(out) {
+		t.Errorf("%v: %q", err, out)
+	}
+	out, err = command(t, []string{"AMQP_URL=amqp://u:secret@h/"}, "run", "--help").Output()
+	if err != nil || !bytes.Contains(out, []byte("$AMQP_URL")) || bytes.Contains(out, []byte("secret")) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestRun starts the daemon, looks at it from the outside, and stops it.
+func TestRun(t *testing.T) {
+	url := serve(t)
+	c := command(t, []string{"WAITGRAPH_AMQP_URL=" + url, "WAITGRAPH_LISTEN=127.0.0.1:0", "WAITGRAPH_LOG_FORMAT=json"}, "run")
+	log, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var line struct{ Msg, Broker, HTTP string }
+	first, err := bufio.NewReader(log).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(first, &line); err != nil {
+		t.Fatalf("%v in %s", err, first)
+	}
+	if line.Msg != "receiving reports" || line.Broker != strings.Replace(url, ":guest@", ":xxxxx@", 1) {
+		t.Errorf("the first line is %s", first)
+	}
+	r, err := http.Get("http://" + line.HTTP + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if body, _ := io.ReadAll(r.Body); !bytes.Contains(body, []byte("\nwaitgraph_connected 1\n")) {
+		t.Errorf("metrics:\n%s", body)
+	}
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
