@@ -94,7 +94,7 @@ func (d *demo) playAll(ctx context.Context, s *stage) error {
 		if p.watched != s.watched {
 			continue
 		}
-		d.narrator.say("\n%d/%d  %s", i+1, len(all), p.title)
+		d.narrator.title("%d/%d  %s", i+1, len(all), p.title)
 		if err := s.play(ctx, p); err != nil {
 			return fmt.Errorf("play phase %q: %w", p.name, err)
 		}

@@ -145,21 +145,20 @@ func early(p *Phase, _ []sighting) Expectation {
 	return e
 }
 
-// resolved expects that the verdict ended with the timeouts.
+// resolved expects that the verdict ended with the timeouts, and that nobody
+// contradicted it.
 func resolved(_ *Phase, seen []sighting) Expectation {
+	const want = "resolved"
 	got := "still standing"
 	for _, s := range seen {
-		v := s.Verdict
-		switch {
+		switch v := s.Verdict; {
 		case v.Contradicted:
 			got = "contradicted"
+		case v.Status == detector.Resolved && (v.Cause == report.TimedOut.String() || v.Cause == report.Crashed.String()):
+			got = want
 		case v.Status.Ended():
-			got = string(v.Status) + " by " + v.Cause
+			got = string(v.Status) + " " + v.Cause
 		}
-	}
-	want := string(detector.Resolved) + " by " + report.TimedOut.String()
-	if got == string(detector.Resolved)+" by "+report.Crashed.String() {
-		want = got
 	}
 	return expect("resolved by the timeouts", got, want)
 }

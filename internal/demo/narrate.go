@@ -45,6 +45,26 @@ func (n *narrator) event(at time.Duration, format string, args ...any) {
 	n.say("  %7.3f s  %s", at.Seconds(), strings.ReplaceAll(text, "\n", "\n             "))
 }
 
+// title announces a phase.
+func (n *narrator) title(format string, args ...any) {
+	n.say("\n%s", n.paint(bold, fmt.Sprintf(format, args...)))
+}
+
+// Renditions of a terminal.
+const (
+	bold  = "1"
+	red   = "31"
+	green = "32"
+)
+
+// paint returns text in a rendition, where there is a terminal.
+func (n *narrator) paint(rendition, text string) string {
+	if !n.live {
+		return text
+	}
+	return "\x1b[" + rendition + "m" + text + "\x1b[0m"
+}
+
 // now replaces the status.
 func (n *narrator) now(at time.Duration, format string, args ...any) {
 	if !n.live {
@@ -54,7 +74,7 @@ func (n *narrator) now(at time.Duration, format string, args ...any) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.clear()
-	n.print(fmt.Sprintf("  %7.1f s  %s", at.Seconds(), fmt.Sprintf(format, args...)))
+	n.print(fmt.Sprintf("  %5.1f   s  %s", at.Seconds(), fmt.Sprintf(format, args...)))
 	n.status = true
 }
 
@@ -71,10 +91,10 @@ func (n *narrator) verdict(at time.Duration, v explain.Verdict) {
 // judged prints whether an expectation held.
 func (n *narrator) judged(e Expectation) {
 	if e.Held {
-		n.say("      held  %s", e.Text)
+		n.say("      %s  %s", n.paint(green, "held"), e.Text)
 		return
 	}
-	n.say("    FAILED  %s\n            but it was: %s", e.Text, e.Got)
+	n.say("    %s  %s\n            but it was: %s", n.paint(red, "FAILED"), e.Text, e.Got)
 }
 
 // quiet removes the status.

@@ -14,7 +14,7 @@ import (
 func chart(broker string, panels []timeline.Panel) timeline.Chart {
 	return timeline.Chart{
 		Title:    "Two services deadlock, with and without waitgraph",
-		Subtitle: fmt.Sprintf("two replicas each; calls time out after %s; %s", short(compute.DefaultTimeout), broker),
+		Subtitle: fmt.Sprintf("two replicas each; calls time out after %s; broker: %s", short(compute.DefaultTimeout), broker),
 		Panels:   panels,
 	}
 }

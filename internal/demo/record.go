@@ -207,7 +207,7 @@ func (r *recorder) progress(ctx context.Context) {
 		at := time.Since(r.origin)
 		r.mu.Unlock()
 		if n > 0 {
-			r.narrator.now(at, "%d processes wait, the first for %.1f s", n, (at - since).Seconds())
+			r.narrator.now(at, "%d processes wait, the first for %.1f s of %s", n, (at - since).Seconds(), short(compute.DefaultTimeout))
 		}
 	}
 }

@@ -15,8 +15,8 @@ import (
 const (
 	// startTime is how long the system may take to start.
 	startTime = 15 * time.Second
-	// hearing is two heartbeats of every agent: by then, the detector has
-	// heard of all of them, whoever was first.
+	// hearing is two heartbeats of the agents: by then, the detector has
+	// heard of all of them, whichever was first.
 	hearing = time.Second
 	// settleTime is how long the end of a phase may take: the last timeouts,
 	// the restarts and the end of the verdicts.
@@ -64,12 +64,10 @@ func (d *demo) onStage(ctx context.Context, watched bool, body func(context.Cont
 }
 
 // start starts the parts of the system and waits until each process has taken
-// its queue. A detector is up before the system.
+// its queue, and until the detector can have heard of all of them.
 func (d *demo) start(ctx context.Context, all *errgroup.Group, s *stage) error {
 	if s.watched {
-		if err := d.startDetector(ctx, all, s.recorder); err != nil {
-			return err
-		}
+		all.Go(func() error { return d.runDetector(ctx, s.recorder) })
 	}
 	for _, service := range []compute.Service{compute.A, compute.B} {
 		for replica := 1; replica < len(placement); replica++ {
@@ -82,7 +80,11 @@ func (d *demo) start(ctx context.Context, all *errgroup.Group, s *stage) error {
 	if err := s.complete(ctx); err != nil || !s.watched {
 		return err
 	}
-	return s.within(ctx, hearing, func() bool { return false })
+	select {
+	case <-time.After(hearing):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }
 
 // complete waits until every process is there.

@@ -13,14 +13,11 @@ import (
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
-// startDetector starts the sidecar, whose announcements go to the recorder.
-func (d *demo) startDetector(ctx context.Context, all *errgroup.Group, r *recorder) error {
-	all.Go(func() error {
-		return sidecar.Run(ctx, sidecar.Config{
-			URL: d.URL, Dial: d.Dial, MustConnect: true, Listen: d.Listen, Log: d.Log, OnVerdict: r.announced,
-		})
+// runDetector runs the sidecar, whose announcements go to the recorder.
+func (d *demo) runDetector(ctx context.Context, r *recorder) error {
+	return sidecar.Run(ctx, sidecar.Config{
+		URL: d.URL, Dial: d.Dial, MustConnect: true, Listen: d.Listen, Log: d.Log, OnVerdict: r.announced,
 	})
-	return nil
 }
 
 // startCallers starts those who ask, on a connection of their own.

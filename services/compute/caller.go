@@ -91,12 +91,13 @@ func (c *Caller) Serve(ctx context.Context) error {
 			return ctx.Err()
 		case j := <-c.jobs:
 			answer, err := c.producer.ask(tracing.WithProcess(ctx, process), c.name, j.service.Queue(), j.id)
-			if errors.Is(err, amqprpc.ErrTimeout) {
+			crash := errors.Is(err, amqprpc.ErrTimeout)
+			if crash {
 				process.Crash()
 				c.producer.hooks.crashed(c.name, err)
 			}
 			j.done <- outcome{answer, err}
-			if errors.Is(err, amqprpc.ErrTimeout) {
+			if crash {
 				return err
 			}
 		}

@@ -56,6 +56,12 @@ type replica struct {
 	producer producer
 }
 
+var (
+	_ suture.Service = (*consumer)(nil)
+	_ suture.Service = (*server)(nil)
+	_ suture.Service = (*Caller)(nil)
+)
+
 // supervisor returns one that restarts a process at once. Only when more crash
 // at a time than the services have IDs, it pauses for a moment.
 func supervisor(name string, log *slog.Logger) *suture.Supervisor {

@@ -48,11 +48,14 @@ func (c *canvas) text(class string, x, y float64, s string) {
 	}
 }
 
-// cross marks a crash at a point.
+// cross marks a crash at a point, in a halo that sets it off from a bar.
 func (c *canvas) cross(x, y float64, tip string) {
 	const arm = 4.5
-	c.print(`<path class="crash" d="M`, px(x-arm), ` `, px(y-arm), `L`, px(x+arm), ` `, px(y+arm),
-		`M`, px(x-arm), ` `, px(y+arm), `L`, px(x+arm), ` `, px(y-arm), `"><title>`, escape(tip), "</title></path>\n")
+	left, right, top, bottom := px(x-arm), px(x+arm), px(y-arm), px(y+arm)
+	for _, class := range []string{"halo", "crash"} {
+		c.print(`<path class="`, class, `" d="M`, left, " ", top, "L", right, " ", bottom, "M", left, " ", bottom, "L", right, " ", top,
+			`"><title>`, escape(tip), "</title></path>\n")
+	}
 }
 
 func (c *canvas) print(parts ...string) {

@@ -30,5 +30,6 @@ rect.core { fill: var(--core) }
 rect.mark { fill: var(--mark) }
 line.mark { stroke: var(--mark); stroke-width: 2 }
 .marked { fill: var(--mark); font-size: 11px; font-weight: 600 }
-.crash { stroke: var(--crash); stroke-width: 2.5; stroke-linecap: round; fill: none }
+.crash, .halo { stroke: var(--crash); stroke-width: 2.5; stroke-linecap: round; fill: none }
+.halo { stroke: var(--page); stroke-width: 6 }
 `
