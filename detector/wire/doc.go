@@ -63,8 +63,9 @@
 // # Promises
 //
 // What encodes also decodes, to the same value but for empty slices and for
-// times outside the years 1678 to 2261. Decoding takes time and memory in
-// proportion to the input, whose size is bounded, whoever made it, and what it
-// returns has passed validation. Bytes are read and written without the
-// generated OTLP types: those turn two hostile bytes into a hundred.
+// times beyond the reach of 64 bits (the years 1677 to 2262). Decoding takes
+// time and memory in proportion to the input, whose size is bounded, whoever
+// made it, and what it returns has passed validation. Bytes are read and
+// written without the generated OTLP types: those turn two hostile bytes into
+// a hundred.
 package wire

@@ -106,13 +106,18 @@ func (p pairs) lists(key string, n int, fill func(i int, list pairs)) {
 	})
 }
 
+var (
+	earliest = time.Unix(0, math.MinInt64)
+	latest   = time.Unix(0, math.MaxInt64)
+)
+
 // nanos returns t in nanoseconds since 1970, or as near as 64 bits come.
 func nanos(t time.Time) uint64 {
-	switch s := t.Unix(); {
-	case s > math.MaxInt64/int64(time.Second)-1:
-		return math.MaxInt64
-	case s < math.MinInt64/int64(time.Second)+1:
-		return 1 << 63
+	switch {
+	case t.Before(earliest):
+		t = earliest
+	case t.After(latest):
+		t = latest
 	}
 	return uint64(t.UnixNano())
 }
