@@ -21,7 +21,7 @@ type channel struct {
 
 	method    methodID // being carried out
 	lastQueue string   // declared on this channel; the queue that an empty name means
-	closing   bool     // the broker has closed it and waits for close-ok
+	closing   bool     // it gets no more deliveries, and no frame of the client counts before close-ok
 }
 
 func (ch *channel) vhost() *vhost { return ch.conn.broker.vhost }
@@ -74,8 +74,6 @@ func (ch *channel) call(r *cursor) error {
 		return ch.basicCancel(r)
 	case basicCancelOK:
 		return nil
-	case basicGet:
-		return ch.basicGet(r)
 	case basicPublish:
 		return ch.basicPublish(r)
 	case basicAck:
@@ -101,23 +99,16 @@ func (ch *channel) closed(r *cursor) error {
 	return nil
 }
 
-// release gives up all that the channel holds.
+// release gives up all that the channel holds: first the messages, so that they
+// are back in their places when others take over from its consumers.
 func (ch *channel) release() {
+	ch.closing = true
+	held := ch.unacked
+	ch.unacked, ch.incoming = nil, nil
+	byQueue(held, (*queue).requeue)
 	for len(ch.consumers) > 0 {
 		ch.consumers[0].leave()
 	}
-	held := ch.unacked
-	ch.unacked, ch.incoming = nil, nil
-	requeue(held)
-}
-
-// hand notes that the client gets a message and returns its delivery tag.
-func (ch *channel) hand(e *entry, q *queue, cs *consumer, noAck bool) uint64 {
-	ch.lastTag++
-	if !noAck {
-		ch.unacked = append(ch.unacked, &delivery{tag: ch.lastTag, entry: e, queue: q, consumer: cs})
-	}
-	return ch.lastTag
 }
 
 // settle takes the deliveries that a tag means out of the unacknowledged ones.
@@ -152,9 +143,7 @@ func (ch *channel) settle(tag uint64, multiple bool) ([]*delivery, error) {
 
 func settled(ds []*delivery) []*delivery {
 	for _, d := range ds {
-		if d.consumer != nil {
-			d.consumer.unacked--
-		}
+		d.consumer.unacked--
 	}
 	return ds
 }
@@ -165,16 +154,13 @@ func byQueue(ds []*delivery, do func(q *queue, es []*entry)) {
 	var order []*queue
 	entries := map[*queue][]*entry{}
 	for _, d := range ds {
-		if _, ok := entries[d.queue]; !ok {
-			order = append(order, d.queue)
+		q := d.consumer.queue
+		if entries[q] == nil {
+			order = append(order, q)
 		}
-		entries[d.queue] = append(entries[d.queue], d.entry)
+		entries[q] = append(entries[q], d.entry)
 	}
 	for _, q := range order {
 		do(q, entries[q])
 	}
-}
-
-func requeue(ds []*delivery) {
-	byQueue(ds, func(q *queue, es []*entry) { q.requeue(es) })
 }

@@ -87,29 +87,6 @@ func (ch *channel) basicCancel(r *cursor) error {
 	return nil
 }
 
-func (ch *channel) basicGet(r *cursor) error {
-	r.short()
-	name, flags := r.shortstr(), r.bits()
-	noAck := flags.at(0)
-	if err := r.end(); err != nil {
-		return err
-	}
-	q, err := ch.lookup(name)
-	if err != nil {
-		return err
-	}
-	q.renew()
-	if q.count() == 0 {
-		ch.reply(basicGetEmpty).shortstr("").end()
-		return nil
-	}
-	e := q.pop()
-	tag := ch.hand(e, q, nil, noAck)
-	ch.reply(basicGetOK).longlong(tag).bit(e.redelivered).shortstr(e.exchange).shortstr(e.key).long(uint32(len(q.ready))).end()
-	ch.conn.content(ch.id, e.message)
-	return nil
-}
-
 func (ch *channel) basicAck(r *cursor) error {
 	tag, flags := r.longlong(), r.bits()
 	if err := r.end(); err != nil {

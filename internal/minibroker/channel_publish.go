@@ -108,7 +108,7 @@ func (ch *channel) check(m *message) error {
 // of them rejected it.
 func (ch *channel) route(x *exchange, m *message) bool {
 	if x.name == "" && isReplyTo(m.key) {
-		return ch.routeReply(m)
+		ch.vhost().sendReply(m)
 	}
 	queues := ch.vhost().route(x, m.key)
 	if len(queues) == 0 && m.mandatory {

@@ -1,5 +1,7 @@
 package minibroker
 
+import "slices"
+
 // The methods of the classes exchange and queue.
 
 func (ch *channel) exchangeDeclare(r *cursor) error {
@@ -12,6 +14,8 @@ func (ch *channel) exchangeDeclare(r *cursor) error {
 	var err error
 	_, alternate := args.lookup("alternate-exchange")
 	switch {
+	case passive && name == "":
+		err = errDefaultExchange()
 	case passive:
 		_, err = ch.vhost().lookupExchange(name)
 	case internal, alternate:
@@ -85,33 +89,27 @@ func (ch *channel) lookup(name string) (*queue, error) {
 	return ch.vhost().lookup(name, ch.conn)
 }
 
-// boundTo reads the arguments that bind and unbind have in common.
-func (ch *channel) boundTo(name, source, key string, args []byte) (*exchange, binding, error) {
-	q, err := ch.lookup(name)
-	if err != nil {
-		return nil, binding{}, err
-	}
-	x, err := ch.vhost().lookupExchange(source)
-	if err == nil && x.name == "" {
-		err = refuse(accessRefused, "operation not permitted on the default exchange")
-	}
-	if name == "" && key == "" {
-		key = q.name
-	}
-	return x, binding{queue: q, key: key, args: string(args)}, err
-}
-
 func (ch *channel) queueBind(r *cursor) error {
 	r.short()
 	name, source, key, flags, args := r.shortstr(), r.shortstr(), r.shortstr(), r.bits(), r.rawTable()
 	if err := r.end(); err != nil {
 		return err
 	}
-	x, b, err := ch.boundTo(name, source, key, args)
+	if source == "" {
+		return errDefaultExchange()
+	}
+	q, err := ch.lookup(name)
 	if err != nil {
 		return err
 	}
-	x.bind(b)
+	x, err := ch.vhost().lookupExchange(source)
+	if err != nil {
+		return err
+	}
+	if name == "" && key == "" {
+		key = q.name
+	}
+	x.bind(binding{queue: q, key: key, args: string(args)})
 	if noWait := flags.at(0); !noWait {
 		ch.reply(queueBindOK).end()
 	}
@@ -124,12 +122,30 @@ func (ch *channel) queueUnbind(r *cursor) error {
 	if err := r.end(); err != nil {
 		return err
 	}
-	x, b, err := ch.boundTo(name, source, key, args)
-	if err != nil {
+	if name == "" {
+		name = ch.lastQueue
+	}
+	if err := ch.unbind(name, source, key, string(args)); err != nil {
+		return err
+	}
+	ch.reply(queueUnbindOK).end()
+	return nil
+}
+
+// unbind removes a binding, if there is one.
+func (ch *channel) unbind(name, source, key, args string) error {
+	if source == "" {
+		return errDefaultExchange()
+	}
+	x, ok := ch.vhost().exchanges[source]
+	b := binding{queue: ch.vhost().queues[name], key: key, args: args}
+	if !ok || !slices.Contains(x.bindings, b) {
+		return nil
+	}
+	if err := b.queue.access(ch.conn); err != nil {
 		return err
 	}
 	ch.vhost().unbindAll(x, func(other binding) bool { return other == b })
-	ch.reply(queueUnbindOK).end()
 	return nil
 }
 
@@ -178,7 +194,7 @@ func (ch *channel) deleteQueue(name string, ifUnused, ifEmpty bool) (int, error)
 	case ifUnused && len(q.consumers) > 0:
 		return 0, refuse(preconditionFailed, "queue '%s' in vhost '/' in use", q.name)
 	case ifEmpty && q.count() > 0:
-		return 0, refuse(preconditionFailed, "queue '%s' in vhost '/' is not empty", q.name)
+		return 0, refuse(preconditionFailed, "queue '%s' in vhost '/' not empty", q.name)
 	}
 	return ch.vhost().deleteQueue(q), nil
 }

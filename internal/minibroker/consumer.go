@@ -19,27 +19,28 @@ type consumer struct {
 type delivery struct {
 	tag      uint64
 	entry    *entry
-	queue    *queue
-	consumer *consumer // nil: it was got, not consumed
+	consumer *consumer
 }
 
 // ready reports whether the consumer can take a message.
 func (cs *consumer) ready() bool {
-	return (cs.noAck || cs.prefetch == 0 || cs.unacked < cs.prefetch) && cs.ch.conn.accepts()
+	free := cs.noAck || cs.prefetch == 0 || cs.unacked < cs.prefetch
+	return free && !cs.ch.closing && cs.ch.conn.accepts()
 }
 
 func (cs *consumer) deliver(e *entry) {
+	cs.send(e.message, e.redelivered)
 	if !cs.noAck {
 		cs.unacked++
+		cs.ch.unacked = append(cs.ch.unacked, &delivery{tag: cs.ch.lastTag, entry: e, consumer: cs})
 	}
-	tag := cs.ch.hand(e, cs.queue, cs, cs.noAck)
-	cs.send(tag, e.redelivered, e.message)
 }
 
-func (cs *consumer) send(tag uint64, redelivered bool, m *message) {
-	c := cs.ch.conn
-	c.method(cs.ch.id, basicDeliver).shortstr(cs.tag).longlong(tag).bit(redelivered).shortstr(m.exchange).shortstr(m.key).end()
-	c.content(cs.ch.id, m)
+func (cs *consumer) send(m *message, redelivered bool) {
+	ch := cs.ch
+	ch.lastTag++
+	ch.reply(basicDeliver).shortstr(cs.tag).longlong(ch.lastTag).bit(redelivered).shortstr(m.exchange).shortstr(m.key).end()
+	ch.conn.content(ch.id, m)
 }
 
 // cancelled ends a consumer whose queue is gone, and tells the client if it wants

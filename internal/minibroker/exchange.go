@@ -48,9 +48,9 @@ func (v *vhost) declareExchange(name string, spec exchangeSpec) error {
 	case spec.kind == "headers":
 		return refuse(notImplemented, "exchange type 'headers'")
 	case spec.kind != "direct" && spec.kind != "fanout" && spec.kind != "topic":
-		return refuse(commandInvalid, "invalid exchange type '%s'", spec.kind)
+		return refuse(commandInvalid, "unknown exchange type '%s'", spec.kind)
 	case name == "":
-		return refuse(accessRefused, "operation not permitted on the default exchange")
+		return errDefaultExchange()
 	case ok:
 		return x.sameAs(spec)
 	case reserved(name):
@@ -76,6 +76,11 @@ func (x *exchange) sameAs(spec exchangeSpec) error {
 	return nil
 }
 
+// errDefaultExchange refuses everything but to publish to it.
+func errDefaultExchange() error {
+	return refuse(accessRefused, "operation not permitted on the default exchange")
+}
+
 func (v *vhost) lookupExchange(name string) (*exchange, error) {
 	x, ok := v.exchanges[name]
 	if !ok {
@@ -88,9 +93,9 @@ func (v *vhost) deleteExchange(name string, ifUnused bool) error {
 	x, ok := v.exchanges[name]
 	switch {
 	case name == "":
-		return refuse(accessRefused, "operation not permitted on the default exchange")
+		return errDefaultExchange()
 	case reserved(name):
-		return refuse(accessRefused, "exchange name '%s' contains reserved prefix 'amq.*'", name)
+		return refuse(accessRefused, "deletion of system exchange '%s' in vhost '/' not allowed", name)
 	case !ok:
 		return nil
 	case ifUnused && len(x.bindings) > 0:

@@ -1,8 +1,10 @@
 package minibroker
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -73,14 +75,29 @@ func (p properties) withReplyTo(encoded []byte, replyTo string) []byte {
 	return slices.Concat(encoded[:p.replyToAt], []byte{byte(len(replyTo))}, []byte(replyTo), encoded[end:])
 }
 
+// maxLife is the greatest TTL or x-expires in milliseconds: ten years.
+const maxLife = 315_360_000_000
+
 // ttl reads the expiration, negative if there is none.
 func (p properties) ttl() (time.Duration, error) {
 	if !p.hasExpiration {
 		return -1, nil
 	}
-	ms, err := strconv.ParseUint(p.expiration, 10, 32)
-	if err != nil {
-		return 0, refuse(preconditionFailed, "invalid expiration '%s'", p.expiration)
+	invalid := func(why string) error {
+		return refuse(preconditionFailed, "invalid expiration '%s': %s", p.expiration, why)
 	}
-	return time.Duration(ms) * time.Millisecond, nil
+	digits := strings.TrimLeft(p.expiration, "+-")
+	n, err := strconv.ParseInt(p.expiration, 10, 64)
+	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' })
+	switch {
+	case end == 0, digits == "":
+		return 0, invalid("no_integer")
+	case end > 0:
+		return 0, invalid(fmt.Sprintf("{leftover_string,%q}", digits[end:]))
+	case n < 0:
+		return 0, invalid(fmt.Sprintf("{value_negative,%s}", p.expiration))
+	case err != nil, n > maxLife:
+		return 0, invalid(fmt.Sprintf("{value_too_large,%s}", p.expiration))
+	}
+	return time.Duration(n) * time.Millisecond, nil
 }

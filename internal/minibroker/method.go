@@ -49,9 +49,6 @@ const (
 	basicPublish   methodID = classBasic<<16 | 40
 	basicReturn    methodID = classBasic<<16 | 50
 	basicDeliver   methodID = classBasic<<16 | 60
-	basicGet       methodID = classBasic<<16 | 70
-	basicGetOK     methodID = classBasic<<16 | 71
-	basicGetEmpty  methodID = classBasic<<16 | 72
 	basicAck       methodID = classBasic<<16 | 80
 	basicReject    methodID = classBasic<<16 | 90
 	basicNack      methodID = classBasic<<16 | 120

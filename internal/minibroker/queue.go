@@ -49,9 +49,13 @@ func newQueue(v *vhost, name string, spec queueSpec) (*queue, error) {
 // access refuses everybody but the owner of an exclusive queue.
 func (q *queue) access(c *conn) error {
 	if q.owner != nil && q.owner != c {
-		return refuse(resourceLocked, "cannot obtain exclusive access to locked queue '%s' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.", q.name)
+		return q.locked()
 	}
 	return nil
+}
+
+func (q *queue) locked() error {
+	return refuse(resourceLocked, "cannot obtain exclusive access to locked queue '%s' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.", q.name)
 }
 
 // renew begins the lease of a queue with x-expires anew.
@@ -135,8 +139,13 @@ func (q *queue) requeue(es []*entry) {
 	for _, e := range es {
 		e.redelivered = true
 	}
-	q.ready = append(q.ready, es...)
-	slices.SortFunc(q.ready, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
+	bySeq := func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) }
+	slices.SortFunc(es, bySeq)
+	behind := len(q.ready) > 0 && q.ready[0].seq < es[len(es)-1].seq
+	q.ready = append(es, q.ready...)
+	if behind {
+		slices.SortFunc(q.ready, bySeq)
+	}
 	q.run()
 	q.trim()
 }

@@ -1,6 +1,9 @@
 package minibroker
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // queueSpec is what a declaration says of a queue.
 type queueSpec struct {
@@ -17,8 +20,8 @@ type limits struct {
 	singleActive bool          // x-single-active-consumer
 }
 
-// argumentOrder is the order in which RabbitMQ compares arguments.
-var argumentOrder = []string{
+// comparedArguments are compared when a queue is declared again, in this order.
+var comparedArguments = []string{
 	"x-expires", "x-message-ttl", "x-max-length", "x-overflow", "x-single-active-consumer", "x-queue-type",
 }
 
@@ -44,39 +47,11 @@ func parseLimits(queue string, args table) (limits, error) {
 }
 
 func (l *limits) set(queue string, f field) error {
-	invalid := func(why string, v any) error {
-		return refuse(preconditionFailed, "invalid arg '%s' for queue '%s' in vhost '/': {%s,%v}", f.key, queue, why, v)
+	if why := f.unfit(); why != "" {
+		return refuse(preconditionFailed, "invalid arg '%s' for queue '%s' in vhost '/': %s", f.key, queue, why)
 	}
-	n, whole := f.integer()
+	n, _ := f.integer()
 	text, _ := f.text()
-	switch f.key {
-	case "x-message-ttl", "x-expires", "x-max-length":
-		switch {
-		case !whole:
-			return invalid("unacceptable_type", kindNames[f.kind])
-		case n < 0:
-			return invalid("value_negative", n)
-		case n == 0 && f.key == "x-expires":
-			return invalid("value_zero", n)
-		}
-	case "x-overflow":
-		if text != "drop-head" && text != "reject-publish" {
-			return invalid("invalid_overflow", text)
-		}
-	case "x-single-active-consumer":
-		if f.kind != 't' {
-			return invalid("unacceptable_type", kindNames[f.kind])
-		}
-	case "x-queue-type":
-		if text != "classic" {
-			return refuse(notImplemented, "queue type '%s'", text)
-		}
-	}
-	l.assign(f, n, text)
-	return nil
-}
-
-func (l *limits) assign(f field, n int64, text string) {
 	switch f.key {
 	case "x-message-ttl":
 		l.ttl = time.Duration(n) * time.Millisecond
@@ -88,36 +63,67 @@ func (l *limits) assign(f field, n int64, text string) {
 		l.rejects = text == "reject-publish"
 	case "x-single-active-consumer":
 		l.singleActive = f.bool()
-	}
-}
-
-// sameAs refuses a declaration that differs from the queue.
-func (q *queue) sameAs(spec queueSpec) error {
-	differs := func(what string, got, want any) error {
-		return refuse(preconditionFailed, "inequivalent arg '%s' for queue '%s' in vhost '/': received '%v' but current is '%v'", what, q.name, got, want)
-	}
-	switch {
-	case q.durable != spec.durable:
-		return differs("durable", spec.durable, q.durable)
-	case q.exclusive != spec.exclusive:
-		return differs("exclusive", spec.exclusive, q.exclusive)
-	case q.autoDelete != spec.autoDelete:
-		return differs("auto_delete", spec.autoDelete, q.autoDelete)
-	}
-	for _, key := range argumentOrder {
-		want, has := q.args.lookup(key)
-		got, given := spec.args.lookup(key)
-		if has != given || has && !want.equivalent(got) {
-			return refuse(preconditionFailed, "inequivalent arg '%s' for queue '%s' in vhost '/': received %s but current is %s",
-				key, q.name, describe(got, given), describe(want, has))
+	case "x-queue-type":
+		if text != "classic" {
+			return refuse(notImplemented, "queue type '%s'", text)
 		}
 	}
 	return nil
 }
 
-func describe(f field, ok bool) string {
-	if !ok {
-		return "none"
+// unfit says, in RabbitMQ's words, why the argument's value has no meaning; empty
+// if it has one.
+func (f field) unfit() string {
+	n, whole := f.integer()
+	number := f.key == "x-message-ttl" || f.key == "x-expires" || f.key == "x-max-length"
+	switch text, isText := f.text(); {
+	case number && !whole:
+		return fmt.Sprintf("\"expected integer, got %s\"", kindNames[f.kind])
+	case number && n < 0:
+		return fmt.Sprintf("{value_negative,%d}", n)
+	case f.key == "x-expires" && n == 0:
+		return "{value_zero,0}"
+	case number && f.key != "x-max-length" && n > maxLife:
+		return fmt.Sprintf("{value_too_large,%d}", n)
+	case f.key == "x-overflow" && !isText, f.key == "x-single-active-consumer" && f.kind != 't':
+		return fmt.Sprintf("{unacceptable_type,%s}", kindNames[f.kind])
+	case f.key == "x-overflow" && text != "drop-head" && text != "reject-publish":
+		return "invalid_overflow"
 	}
-	return f.String()
+	return ""
 }
+
+// sameAs refuses a declaration that differs from the queue.
+func (q *queue) sameAs(spec queueSpec, owner *conn) error {
+	if q.exclusive != spec.exclusive {
+		return q.locked()
+	}
+	if err := q.access(owner); err != nil {
+		return err
+	}
+	if q.durable != spec.durable {
+		return q.differs("durable", quote(spec.durable), quote(q.durable))
+	}
+	if q.autoDelete != spec.autoDelete {
+		return q.differs("auto_delete", quote(spec.autoDelete), quote(q.autoDelete))
+	}
+	for _, key := range comparedArguments {
+		want, has := q.args.lookup(key)
+		got, given := spec.args.lookup(key)
+		switch {
+		case has && !given:
+			return q.differs(key, "none", want.String())
+		case !has && given:
+			return q.differs(key, got.String(), "none")
+		case has && !want.equivalent(got):
+			return q.differs(key, quote(got.any()), quote(want.any()))
+		}
+	}
+	return nil
+}
+
+func (q *queue) differs(what, got, want string) error {
+	return refuse(preconditionFailed, "inequivalent arg '%s' for queue '%s' in vhost '/': received %s but current is %s", what, q.name, got, want)
+}
+
+func quote(v any) string { return fmt.Sprintf("'%v'", v) }

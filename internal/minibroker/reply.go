@@ -47,7 +47,7 @@ func (e *replyError) Error() string { return fmt.Sprintf("%d %s", e.code, e.text
 
 // hard reports whether the error closes the connection and not only the channel.
 func (e *replyError) hard() bool {
-	return e.code < noRoute || e.code > 313 && e.code < 403 || e.code > preconditionFailed
+	return e.code < accessRefused || e.code > preconditionFailed
 }
 
 func refuse(code uint16, format string, args ...any) *replyError {

@@ -8,7 +8,7 @@ import (
 // Direct reply-to: a client consumes from the pseudo-queue amq.rabbitmq.reply-to
 // and names it as the reply-to of its requests. The broker puts the channel's
 // address in its place, and what is published to that address goes straight to
-// the channel.
+// the channel. It has reached no queue, so it comes back as well if it was mandatory.
 
 const replyToName = "amq.rabbitmq.reply-to"
 
@@ -41,10 +41,9 @@ func (ch *channel) declareReplyTo(name string, noWait bool) error {
 	return nil
 }
 
-// routeReply hands a reply to the channel at the address, if it is still there.
-func (ch *channel) routeReply(m *message) bool {
-	if cs, ok := ch.vhost().replyTo[m.key]; ok {
-		cs.send(cs.ch.hand(nil, nil, cs, true), false, m)
+// sendReply hands a reply to the channel at the address, if it is still there.
+func (v *vhost) sendReply(m *message) {
+	if cs, ok := v.replyTo[m.key]; ok {
+		cs.send(m, false)
 	}
-	return true
 }

@@ -158,19 +158,26 @@ var kindNames = map[byte]string{
 	'S': "longstr", 'x': "binary", 'T': "timestamp", 'A': "array", 'F': "table", 'V': "void",
 }
 
+// any returns the value for people to read.
+func (f field) any() any {
+	if n, ok := f.integer(); ok {
+		return n
+	}
+	if s, ok := f.text(); ok {
+		return s
+	}
+	switch f.kind {
+	case 't':
+		return f.bool()
+	case 'd':
+		return math.Float64frombits(binary.BigEndian.Uint64(f.value))
+	}
+	return f.value
+}
+
 // String describes the value as RabbitMQ does in its refusals.
 func (f field) String() string {
-	var v any = f.value
-	if n, ok := f.integer(); ok {
-		v = n
-	} else if s, ok := f.text(); ok {
-		v = s
-	} else if f.kind == 't' {
-		v = f.bool()
-	} else if f.kind == 'd' {
-		v = math.Float64frombits(binary.BigEndian.Uint64(f.value))
-	}
-	return fmt.Sprintf("the value '%v' of type '%s'", v, kindNames[f.kind])
+	return fmt.Sprintf("the value '%v' of type '%s'", f.any(), kindNames[f.kind])
 }
 
 // equivalent reports whether two values mean the same: whole numbers compare by

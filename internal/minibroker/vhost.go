@@ -75,11 +75,11 @@ func (v *vhost) lookup(name string, c *conn) (*queue, error) {
 // declareQueue returns the queue of that name, creating it if there is none.
 func (v *vhost) declareQueue(name string, owner *conn, spec queueSpec) (*queue, error) {
 	if q, ok := v.queues[name]; ok {
-		if err := q.access(owner); err != nil {
+		if err := q.sameAs(spec, owner); err != nil {
 			return nil, err
 		}
 		q.renew()
-		return q, q.sameAs(spec)
+		return q, nil
 	}
 	if name == "" {
 		name = "amq.gen-" + rand.Text()
