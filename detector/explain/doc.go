@@ -25,7 +25,7 @@
 //
 // # Hostile names
 //
-// Names come from services and may hold anything. In sentences and summaries
-// what is not printable is escaped as in Go source; the other members of the
-// JSON forms have the names as they are.
+// Names come from services and may hold anything. In summaries, sentences and
+// reasons what is not printable is escaped as in Go source; the other members
+// of the JSON forms have the names as they are.
 package explain

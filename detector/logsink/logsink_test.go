@@ -74,7 +74,7 @@ func TestTroubleIsLoggedOnceInAWhile(t *testing.T) {
 		var out bytes.Buffer
 		l := New(slog.New(slog.NewTextHandler(&out, nil)))
 		for range 100 {
-			l.Trouble(t.Context(), "message rejected", errors.New("bad\n"))
+			l.Trouble(t.Context(), "message rejected", errors.New("bad\nnews"))
 		}
 		l.Trouble(t.Context(), "something else", errors.New("other"))
 		time.Sleep(Interval)

@@ -18,6 +18,12 @@ var (
 	_ httpapi.System  = (*sidecar)(nil)
 )
 
+// Keys of log lines.
+const (
+	keyBroker = "broker"
+	keyHTTP   = "http"
+)
+
 // Deliver implements amqpsource.Sink.
 func (s *sidecar) Deliver(e detector.Event) { s.owner.tell(e) }
 
@@ -35,7 +41,7 @@ func (s *sidecar) Connect() {
 	s.once.Store(true)
 	s.disconnected.Store(nil)
 	s.owner.metrics.Connected(true)
-	s.cfg.Log.Info("receiving reports", "broker", amqpsession.Redact(s.cfg.URL), "http", s.address)
+	s.cfg.Log.Info("receiving reports", keyBroker, amqpsession.Redact(s.cfg.URL), keyHTTP, s.address)
 }
 
 // Disconnect implements amqpsource.Sink.

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
@@ -29,7 +30,7 @@ type Config struct {
 	Listening func(net.Addr)
 
 	Detector detector.Config      // zero: detector.DefaultConfig
-	Registry *prometheus.Registry // takes the metrics; nil: one of its own
+	Registry *prometheus.Registry // takes the metrics; nil: one that has those of the OS process too
 	Log      *slog.Logger         // nil: discarded
 	// OnVerdict, if set, is told every announcement, in order, from one
 	// goroutine. What it is too slow for is dropped and counted.
@@ -64,6 +65,7 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
+		c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -53,6 +53,7 @@ type owner struct {
 	events        chan detector.Event
 	requests      chan func()
 	announcements chan announcement
+	ended         chan struct{}
 
 	stats    atomic.Pointer[detector.Stats] // as of the last tick
 	statuses map[string]detector.Status     // of the standing verdicts, as last announced
@@ -66,6 +67,7 @@ func newOwner(m machine) *owner {
 		events:        make(chan detector.Event, maxEvents),
 		requests:      make(chan func()),
 		announcements: make(chan announcement, maxAnnouncements),
+		ended:         make(chan struct{}),
 		statuses:      make(map[string]detector.Status),
 	}
 	o.publishStats()
@@ -75,6 +77,7 @@ func newOwner(m machine) *owner {
 // run owns the detector until ctx ends. Then it closes announcements.
 func (o *owner) run(ctx context.Context) {
 	defer close(o.announcements)
+	defer close(o.ended)
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	for {
@@ -145,7 +148,10 @@ func (o *owner) announce(now time.Time, a detector.Announce) {
 	}
 }
 
-var errBusy = errors.New("the detector does not answer in time")
+var (
+	errBusy  = errors.New("the detector does not answer in time")
+	errEnded = errors.New("the detector has stopped")
+)
 
 // call has the owner run f, and waits for it until ctx ends. After an error f
 // may still run: what it writes must not be read.
@@ -153,6 +159,8 @@ func (o *owner) call(ctx context.Context, f func()) error {
 	done := make(chan struct{})
 	select {
 	case o.requests <- func() { f(); close(done) }:
+	case <-o.ended:
+		return errEnded
 	case <-ctx.Done():
 		return errBusy
 	}

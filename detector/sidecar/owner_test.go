@@ -168,6 +168,18 @@ func TestNobodyWaits(t *testing.T) {
 	})
 }
 
+func TestCallsEndWithTheOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOwner(new(fakeMachine))
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		o.run(ctx)
+		if err := o.call(t.Context(), func() {}); !errors.Is(err, errEnded) {
+			t.Errorf("call: %v", err)
+		}
+	})
+}
+
 // TestCopiesLeaveTimeForDetection asks for copies that take a second each.
 func TestCopiesLeaveTimeForDetection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
