@@ -16,7 +16,7 @@ import (
 )
 
 // reachTime is how long to try to reach the broker of a running system.
-const reachTime = 5 * time.Second
+const reachTime = 2 * time.Second
 
 // Ask asks a running system from outside what ID computes to. It is watched
 // like the system, so that a verdict can name it.
