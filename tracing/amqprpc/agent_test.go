@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"testing"
 
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -17,5 +18,5 @@ func newAgent(tb testing.TB) *tracing.Agent {
 	return agent
 }
 
-// reported returns how many states the agent has to report.
-func reported(agent *tracing.Agent) int { return len(agent.Collect(1 << 20).States) }
+// reported returns the states that the agent has to report.
+func reported(agent *tracing.Agent) []report.State { return agent.Collect(1 << 20).States }

@@ -3,6 +3,7 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -38,18 +39,19 @@ func benchmarkCall(b *testing.B, callers int) {
 	}
 	sdk := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.AlwaysSample()), sdktrace.WithBatcher(tracetest.NewNoopExporter()))
 	b.Cleanup(func() { _ = sdk.Shutdown(context.Background()) })
-	agent := newAgent(b)
+	here, there := newAgent(b), newAgent(b)
 	variants := []*variant{
 		{name: "hand", call: handwritten(b, url)},
-		{name: "bare", call: library(b, amqprpc.Config{URL: url}, callers, amqprpc.WithTracerProvider(noop.NewTracerProvider()))},
-		{name: "otel", call: library(b, amqprpc.Config{URL: url}, callers, amqprpc.WithTracerProvider(sdk))},
-		{name: "waitgraph", call: library(b, amqprpc.Config{URL: url, Agent: agent}, callers, amqprpc.WithTracerProvider(sdk))},
+		{name: "bare", call: library(b, url, nil, nil, callers, amqprpc.WithTracerProvider(noop.NewTracerProvider()))},
+		{name: "otel", call: library(b, url, nil, nil, callers, amqprpc.WithTracerProvider(sdk))},
+		{name: "waitgraph", call: library(b, url, here, there, callers, amqprpc.WithTracerProvider(sdk))},
 	}
 	for _, v := range variants {
 		v.turn(b, callers) // warm up
 		v.took = nil
 	}
 	for b.Loop() {
+		rand.Shuffle(len(variants), func(i, j int) { variants[i], variants[j] = variants[j], variants[i] })
 		for _, v := range variants {
 			v.turn(b, callers)
 		}
@@ -62,7 +64,7 @@ func benchmarkCall(b *testing.B, callers int) {
 		b.ReportMetric(v.percentile(99), v.name+"-p99-µs")
 	}
 	b.ReportMetric(medians["waitgraph"]/medians["otel"], "waitgraph/otel")
-	b.ReportMetric(float64(reported(agent)), "reports")
+	b.ReportMetric(float64(len(reported(here))+len(reported(there))), "reports")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -106,16 +108,19 @@ const benchPrefetch = 64
 
 var benchBody = []byte("what is the answer?")
 
-func library(b *testing.B, cfg amqprpc.Config, callers int, opts ...amqprpc.Option) func(int) error {
+// library sets up a client and a server as two OS processes would be, each with
+// an agent of its own, and returns what makes a call.
+func library(b *testing.B, url string, here, there *tracing.Agent, callers int, opts ...amqprpc.Option) func(int) error {
 	b.Helper()
 	w := &benchWorld{b}
-	client, server := w.connect(cfg, opts...), w.connect(cfg, opts...)
+	client := w.connect(amqprpc.Config{URL: url, Agent: here}, opts...)
+	server := w.connect(amqprpc.Config{URL: url, Agent: there}, opts...)
 	queue := fmt.Sprintf("%s/%d", b.Name(), time.Now().UnixNano())
 	ctx, stop := context.WithCancel(context.Background())
 	ready, done := make(chan struct{}), make(chan error, 1)
 	go func() {
 		done <- server.Serve(ctx, amqprpc.Server{
-			Queue: queue, Prefetch: benchPrefetch, Handler: echo, Process: cfg.Agent.Process(queue),
+			Queue: queue, Prefetch: benchPrefetch, Handler: echo,
 			Declare: func(ch *amqp.Channel) error { defer close(ready); return exclusive(queue)(ch) },
 		})
 	}()
@@ -124,7 +129,7 @@ func library(b *testing.B, cfg amqprpc.Config, callers int, opts ...amqprpc.Opti
 
 	contexts := make([]context.Context, callers)
 	for i := range contexts {
-		contexts[i] = tracing.WithProcess(ctx, cfg.Agent.Process("caller/"+strconv.Itoa(i)))
+		contexts[i] = tracing.WithProcess(ctx, here.Process("caller/"+strconv.Itoa(i)))
 	}
 	return func(caller int) error {
 		_, err := client.Call(contexts[caller], amqprpc.Call{Key: queue, Body: benchBody})

@@ -8,11 +8,14 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
+	"github.com/waitgraph/waitgraph/internal/minibroker"
+	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -27,11 +30,19 @@ type world struct {
 	// timeout is that of calls which are meant to time out, in virtual time
 	// as long as in production.
 	timeout time.Duration
-	suffix  string // makes names unique
+	suffix  string             // makes names unique
+	broker  *minibroker.Broker // the embedded one; nil on RabbitMQ
 }
 
 // everywhere runs a test on both brokers.
 func everywhere(t *testing.T, test func(w *world)) {
+	t.Run("embedded", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			broker := minibroker.New()
+			t.Cleanup(func() { _ = broker.Close() })
+			test(&world{T: t, broker: broker, url: "amqp://guest:guest@embedded/", dial: broker.Dial, timeout: 5 * time.Second})
+		})
+	})
 	t.Run("rabbitmq", func(t *testing.T) { onRabbitMQ(t, test) })
 }
 
@@ -46,6 +57,24 @@ func onRabbitMQ(t *testing.T, test func(w *world)) {
 
 func (w *world) config() amqprpc.Config {
 	return amqprpc.Config{URL: w.url, Dial: w.dial, Name: w.Name(), CallTimeout: 5 * time.Second}
+}
+
+func (w *world) observed(agent *tracing.Agent) amqprpc.Config {
+	cfg := w.config()
+	cfg.Agent = agent
+	return cfg
+}
+
+// until waits for something that takes its time.
+func (w *world) until(what string, ok func() bool) {
+	w.Helper()
+	for range 1000 {
+		if ok() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.Fatalf("it never came to pass: %s", what)
 }
 
 func (w *world) connect(cfg amqprpc.Config, opts ...amqprpc.Option) *amqprpc.Conn {

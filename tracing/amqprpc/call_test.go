@@ -17,7 +17,7 @@ func TestCallIsAnswered(t *testing.T) {
 		w.serve(conn, amqprpc.Server{Queue: w.queue("echo"), Handler: echo})
 		for _, body := range []string{"", "hello", string(make([]byte, 300_000))} {
 			if got, err := w.call(conn, w.queue("echo"), body); err != nil || got != body {
-				t.Fatalf("%d bytes came back, %v; sent %d", len(got), err, len(body))
+				w.Fatalf("%d bytes came back, %v; sent %d", len(got), err, len(body))
 			}
 		}
 	})
@@ -35,14 +35,14 @@ func TestCallTimesOutAndItsLateReplyIsDropped(t *testing.T) {
 		began := time.Now()
 		_, err := conn.Call(w.Context(), amqprpc.Call{Key: w.queue("slow"), Body: []byte("slow"), Timeout: w.timeout})
 		if took := time.Since(began); !errors.Is(err, amqprpc.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) || took < w.timeout {
-			t.Errorf("after %v: %v", took, err)
+			w.Errorf("after %v: %v", took, err)
 		}
 		close(release)
 		if got, err := w.call(conn, w.queue("slow"), "next"); got != "next" || err != nil {
-			t.Errorf("the next call got %q, %v", got, err)
+			w.Errorf("the next call got %q, %v", got, err)
 		}
 		if got := conn.Stats().LateReplies; got != 1 {
-			t.Errorf("%d late replies", got)
+			w.Errorf("%d late replies", got)
 		}
 	})
 }
@@ -56,7 +56,7 @@ func TestErrorOfHandlerReachesCaller(t *testing.T) {
 		_, err := w.call(conn, w.queue("failing"), "")
 		var remote *amqprpc.RemoteError
 		if !errors.As(err, &remote) || remote.Message != "no such account" {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
 }
@@ -67,10 +67,10 @@ func TestUnroutableCallFailsAtOnce(t *testing.T) {
 		w.serve(conn, amqprpc.Server{Queue: w.queue("echo"), Handler: echo})
 		for _, call := range []amqprpc.Call{{Key: w.queue("nobody")}, {Exchange: w.queue("nowhere")}, {Key: w.queue("nobody")}} {
 			if _, err := conn.Call(w.Context(), call); !errors.Is(err, amqprpc.ErrUnroutable) {
-				t.Errorf("%+v: %v", call, err)
+				w.Errorf("%+v: %v", call, err)
 			}
 			if _, err := w.call(conn, w.queue("echo"), ""); err != nil {
-				t.Errorf("after %+v: %v", call, err)
+				w.Errorf("after %+v: %v", call, err)
 			}
 		}
 	})
@@ -88,7 +88,7 @@ func TestCallEndsWithItsContext(t *testing.T) {
 		}})
 		_, err := conn.Call(ctx, amqprpc.Call{Key: w.queue("deaf")})
 		if !errors.Is(err, context.Canceled) || !errors.Is(err, mind) {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
 }
@@ -107,11 +107,11 @@ func TestInvalidMessagesAreRefusedBeforeTheyHarmTheConnection(t *testing.T) {
 			"UTF-8":       {Key: "\xff"},
 		} {
 			if _, err := conn.Call(w.Context(), call); !errors.Is(err, amqprpc.ErrInvalid) {
-				t.Errorf("%s: %v", name, err)
+				w.Errorf("%s: %v", name, err)
 			}
 		}
 		if _, err := w.call(conn, w.queue("echo"), ""); err != nil {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
 }
@@ -125,15 +125,15 @@ func TestCloseEndsCallsAndServers(t *testing.T) {
 			return nil, ctx.Err()
 		}})
 		if _, err := w.call(conn, w.queue("deaf"), ""); !errors.Is(err, amqprpc.ErrClosed) {
-			t.Errorf("call: %v", err)
+			w.Errorf("call: %v", err)
 		}
 		if err := <-s.done; !errors.Is(err, amqprpc.ErrClosed) {
-			t.Errorf("serve: %v", err)
+			w.Errorf("serve: %v", err)
 		} else {
 			s.done <- err
 		}
 		if _, err := w.call(conn, w.queue("deaf"), ""); !errors.Is(err, amqprpc.ErrClosed) {
-			t.Errorf("call afterwards: %v", err)
+			w.Errorf("call afterwards: %v", err)
 		}
 	})
 }
@@ -146,10 +146,10 @@ func TestSentMessageHasNoReply(t *testing.T) {
 			return nil, errors.New("nobody hears this")
 		}})
 		if err := conn.Send(w.Context(), amqprpc.Message{Key: w.queue("sink"), Body: []byte("note")}); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 		if body := <-got; body != "note" {
-			t.Error(body)
+			w.Error(body)
 		}
 	})
 }

@@ -37,7 +37,7 @@ func TestGather(t *testing.T) {
 				}
 				results, err := conn.Gather(w.Context(), test.need, calls...)
 				if !errors.Is(err, test.err) && (test.err != errAny || err == nil) {
-					t.Errorf("error %v, want %v", err, test.err)
+					w.Errorf("error %v, want %v", err, test.err)
 				}
 				ok := 0
 				for i, r := range results {
@@ -45,11 +45,11 @@ func TestGather(t *testing.T) {
 					case r.Err == nil && string(r.Reply.Body) == body:
 						ok++
 					case body == "never" && !errors.Is(r.Err, context.Canceled):
-						t.Errorf("loser %d ended with %v", i, r.Err)
+						w.Errorf("loser %d ended with %v", i, r.Err)
 					}
 				}
 				if ok != test.ok {
-					t.Errorf("%d calls succeeded, want %d: %v", ok, test.ok, results)
+					w.Errorf("%d calls succeeded, want %d: %v", ok, test.ok, results)
 				}
 			})
 		})

@@ -43,7 +43,6 @@ func (p *pool) work(ctx context.Context) error {
 			return context.Cause(ctx)
 		case r := <-p.worker.mailbox:
 			if !p.acquire(ctx) {
-				r.drop()
 				return context.Cause(ctx)
 			}
 			p.start(ctx, r)
@@ -88,7 +87,7 @@ func (p *pool) block(ctx context.Context) *tracing.Blocking {
 // runs it there.
 func (p *pool) start(ctx context.Context, r *Request) {
 	process := p.worker.conn.cfg.Agent.Process(p.worker.server.Queue + "/" + r.id())
-	r.moveTo(ctx, process)
+	p.worker.entrust(ctx, r, process)
 	p.mu.Lock()
 	p.running[process] = struct{}{}
 	p.mu.Unlock()

@@ -44,33 +44,47 @@ func (c *Conn) produce(ctx context.Context, s *session, conn *amqp.Connection, b
 				outbox = c.outbox
 			}
 		case m := <-outbox:
-			c.send(m, s, conn, lanes)
+			if err := c.send(m, s, conn, lanes); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// send sends one message and finishes it, unless it is a call on its way.
-func (c *Conn) send(m *outgoing, s *session, conn *amqp.Connection, lanes map[string]*lane) {
+// send sends one message and finishes it, unless it is a call on its way. An
+// error ends the session.
+func (c *Conn) send(m *outgoing, s *session, conn *amqp.Connection, lanes map[string]*lane) error {
 	l, err := c.lane(m.exchange, s, conn, lanes)
-	if err == nil && m.call {
+	if err != nil {
+		c.finish(m, errUnsent)
+		return err
+	}
+	if m.call {
 		if !c.calls.sent(m.msg.CorrelationId, l) {
-			return // given up meanwhile
+			return nil // given up meanwhile
 		}
 		m.msg.ReplyTo = s.replyTo
 	}
-	if err == nil {
-		const immediate = false
-		err = l.Publish(m.exchange, m.key, m.call, immediate, m.msg)
-	}
-	if errors.Is(err, amqp.ErrClosed) {
-		err = errUnsent
-	}
+	const immediate = false
+	err = l.Publish(m.exchange, m.key, m.call, immediate, m.msg)
 	switch {
-	case !m.call:
-		m.sent <- err
+	case errors.Is(err, amqp.ErrClosed):
+		c.finish(m, errUnsent)
 	case err != nil:
-		c.calls.settle(m.msg.CorrelationId, outcome{err: err})
+		c.finish(m, fmt.Errorf("%w: %w", ErrConnectionLost, err))
+	case !m.call:
+		c.finish(m, nil)
 	}
+	return nil
+}
+
+// finish gives a message back to whoever handed it over.
+func (c *Conn) finish(m *outgoing, err error) {
+	if m.call {
+		c.calls.settle(m.msg.CorrelationId, outcome{err: err})
+		return
+	}
+	m.sent <- err
 }
 
 // lane is a channel for the messages to one exchange. The broker closes the

@@ -3,9 +3,14 @@ package amqprpc_test
 import (
 	"context"
 	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/minibroker"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -28,17 +33,17 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 		handling := <-arrived
 		network.set(true)
 		if err := <-lost; !errors.Is(err, amqprpc.ErrConnectionLost) {
-			t.Errorf("a call whose reply queue is gone: %v", err)
+			w.Errorf("a call whose reply queue is gone: %v", err)
 		}
 		<-handling.Done()
 		if err := context.Cause(handling); !errors.Is(err, amqprpc.ErrConnectionLost) {
-			t.Errorf("the handler's context ended with %v", err)
+			w.Errorf("the handler's context ended with %v", err)
 		}
 
 		began := time.Now()
 		_, err := client.Call(w.Context(), amqprpc.Call{Key: queue, Timeout: w.timeout})
 		if took := time.Since(began); !errors.Is(err, amqprpc.ErrTimeout) || took < w.timeout {
-			t.Errorf("without a broker, after %v: %v", took, err)
+			w.Errorf("without a broker, after %v: %v", took, err)
 		}
 
 		network.set(false)
@@ -48,7 +53,7 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 				break
 			}
 			if !errors.Is(err, amqprpc.ErrUnroutable) || attempt == 1000 {
-				t.Fatalf("after the return: %q, %v", got, err)
+				w.Fatalf("after the return: %q, %v", got, err)
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -64,7 +69,7 @@ func TestCallWaitsForTheConnection(t *testing.T) {
 		network.set(true)
 		time.AfterFunc(w.timeout, func() { network.set(false) })
 		if got, err := client.Call(w.Context(), amqprpc.Call{Key: w.queue("echo"), Body: []byte("patience"), Timeout: 20 * w.timeout}); err != nil || string(got.Body) != "patience" {
-			t.Errorf("%q, %v", got.Body, err)
+			w.Errorf("%q, %v", got.Body, err)
 		}
 	})
 }
@@ -76,7 +81,89 @@ func TestDialGivesUpWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(w.Context(), w.timeout)
 		defer cancel()
 		if _, err := amqprpc.Dial(ctx, cfg); !errors.Is(err, errDown) {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
+}
+
+// Once the broker has said that it is short of memory nothing is sent, and what
+// was given up by then never is.
+func TestCallsEndInTimeWhileTheBrokerBlocks(t *testing.T) {
+	everywhere(t, func(w *world) {
+		if w.broker == nil {
+			w.Skip("cannot make this broker short of memory")
+		}
+		conn, handled := w.connect(w.config()), make(chan string, 10)
+		w.serve(conn, amqprpc.Server{Queue: w.queue("q"), Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
+			handled <- string(r.Body)
+			return r.Body, nil
+		}})
+		if _, err := w.call(conn, w.queue("q"), "before"); err != nil {
+			w.Fatal(err)
+		}
+		w.broker.Block()
+		synctest.Wait()
+		for _, body := range []string{"first", "meanwhile"} { // the broker complains when it gets the first
+			began := time.Now()
+			_, err := conn.Call(w.Context(), amqprpc.Call{Key: w.queue("q"), Body: []byte(body), Timeout: w.timeout})
+			if took := time.Since(began); !errors.Is(err, amqprpc.ErrTimeout) || took != w.timeout {
+				w.Errorf("after %v: %v", took, err)
+			}
+		}
+		time.AfterFunc(time.Second, w.broker.Unblock)
+		if got, err := w.call(conn, w.queue("q"), "after"); got != "after" || err != nil {
+			w.Errorf("%q, %v", got, err)
+		}
+		if got := <-handled + " " + <-handled + " " + <-handled; got != "before first after" {
+			w.Errorf("handled: %s", got)
+		}
+	})
+}
+
+// A peer that stops reading without a word must not hold up anybody either.
+// This is in real time: the client library blocks on locks then, which a bubble
+// does not take for waiting.
+func TestCallsEndWhileThePeerDoesNotRead(t *testing.T) {
+	broker := minibroker.New()
+	t.Cleanup(func() { _ = broker.Close() })
+	var stuck atomic.Bool
+	w := &world{T: t, broker: broker, url: "amqp://guest:guest@embedded/"}
+	w.dial = func(network, addr string) (net.Conn, error) {
+		conn, err := broker.Dial(network, addr)
+		return &stuckConn{Conn: conn, stuck: &stuck, closed: make(chan struct{})}, err
+	}
+	conn := w.connect(w.config())
+	w.serve(conn, amqprpc.Server{Queue: w.queue("q"), Handler: echo})
+	if _, err := w.call(conn, w.queue("q"), ""); err != nil {
+		t.Fatal(err)
+	}
+	stuck.Store(true)
+	for range 3 {
+		_, err := conn.Call(t.Context(), amqprpc.Call{Key: w.queue("q"), Timeout: 20 * time.Millisecond})
+		if !errors.Is(err, amqprpc.ErrTimeout) {
+			t.Error(err)
+		}
+	}
+	conn.Close()
+}
+
+// stuckConn is a connection on which writes get stuck once stuck is set.
+type stuckConn struct {
+	net.Conn
+	stuck  *atomic.Bool
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (c *stuckConn) Write(p []byte) (int, error) {
+	if c.stuck.Load() {
+		<-c.closed
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *stuckConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
 }

@@ -75,18 +75,18 @@ func (r *Request) finish(ctx context.Context, body []byte, failed error) error {
 	return r.answer(ctx, msg)
 }
 
-// drop ends the request unanswered.
-func (r *Request) drop() {
+// abandon ends the request unanswered. It is acknowledged, so nobody else
+// answers it either.
+func (r *Request) abandon() {
 	r.answered.Store(true)
-	r.owed.Dropped()
+	r.owed.Abandoned()
 }
 
-// moveTo makes another process owe the reply, without a moment when none does.
-func (r *Request) moveTo(ctx context.Context, p *tracing.Process) {
-	former := r.owed
-	r.owed = receive(ctx, p, &r.delivery)
-	r.process = p
-	former.Dropped()
+// giveBack leaves the request unacknowledged, for the broker to deliver to
+// somebody else.
+func (r *Request) giveBack() {
+	r.answered.Store(true)
+	r.owed.Dropped()
 }
 
 // id tells the request from others: for people, since its sender chose it.

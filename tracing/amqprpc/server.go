@@ -146,15 +146,15 @@ func (c *Conn) serve(ctx context.Context, s *session, srv *Server) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	w := newWorker(c, srv, ch)
+	w := newWorker(c, srv)
 	w.intake.Go(func() {
 		w.receive(ctx, deliveries)
 		cancel(lostChannel(ch, closes))
 	})
 	err = w.work(ctx)
 	cancel(nil)
-	_ = ch.Close() // before the mailbox is emptied, so that nothing follows
-	w.abandon()
+	_ = ch.Close() // which ends the deliveries
+	w.intake.Wait()
 	return err
 }
 

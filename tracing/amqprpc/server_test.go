@@ -40,13 +40,13 @@ func TestCrashLosesMailbox(t *testing.T) {
 				var calls sync.WaitGroup
 				calls.Go(func() {
 					if err := call("crash"); !errors.Is(err, amqprpc.ErrTimeout) {
-						t.Errorf("the call that crashes: %v", err)
+						w.Errorf("the call that crashes: %v", err)
 					}
 				})
 				<-handled
 				calls.Go(func() {
 					if err := call("behind"); !errors.Is(err, amqprpc.ErrTimeout) {
-						t.Errorf("the call behind: %v", err)
+						w.Errorf("the call behind: %v", err)
 					}
 				})
 				calls.Wait()
@@ -55,14 +55,14 @@ func TestCrashLosesMailbox(t *testing.T) {
 				first.done <- err
 				var panicked *amqprpc.PanicError
 				if name == "panic" && !errors.As(err, &panicked) || name != "panic" && !errors.Is(err, errBroken) {
-					t.Errorf("serve: %v", err)
+					w.Errorf("serve: %v", err)
 				}
 				w.serve(conn, srv)
 				if err := call("again"); err != nil {
-					t.Errorf("after the restart: %v", err)
+					w.Errorf("after the restart: %v", err)
 				}
 				if got := <-handled; got != "again" {
-					t.Errorf("%q survived the crash", got)
+					w.Errorf("%q survived the crash", got)
 				}
 			})
 		})
@@ -86,24 +86,24 @@ func TestCrashOnSharedQueueLeavesTheRestToOthers(t *testing.T) {
 		}})
 		for _, body := range []string{"one", "two"} {
 			if err := conn.Send(w.Context(), amqprpc.Message{Key: queue, Body: []byte(body)}); err != nil {
-				t.Fatal(err)
+				w.Fatal(err)
 			}
 		}
 		<-begun
 		close(crash)
 		if err := <-first.done; !errors.Is(err, errBroken) {
-			t.Error(err)
+			w.Error(err)
 		}
 		first.done <- nil
 		w.serve(conn, amqprpc.Server{Queue: queue, Declare: declare, Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
 			begun <- string(r.Body)
 			if !r.Redelivered {
-				t.Errorf("%q is not flagged as redelivered", r.Body)
+				w.Errorf("%q is not flagged as redelivered", r.Body)
 			}
 			return nil, nil
 		}})
 		if got := <-begun; got != "two" {
-			t.Errorf("%q was delivered again", got)
+			w.Errorf("%q was delivered again", got)
 		}
 	})
 }
@@ -119,10 +119,10 @@ func TestNoAnswer(t *testing.T) {
 		}})
 		_, err := conn.Call(w.Context(), amqprpc.Call{Key: w.queue("mute"), Timeout: w.timeout})
 		if !errors.Is(err, amqprpc.ErrTimeout) {
-			t.Errorf("unanswered: %v", err)
+			w.Errorf("unanswered: %v", err)
 		}
 		if got, err := w.call(conn, w.queue("mute"), "speak"); got != "speak" || err != nil {
-			t.Errorf("then %q, %v", got, err)
+			w.Errorf("then %q, %v", got, err)
 		}
 	})
 }
@@ -133,18 +133,18 @@ func TestEarlyReplyEndsTheCallBeforeTheHandler(t *testing.T) {
 		handled := make(chan error, 1)
 		w.serve(conn, amqprpc.Server{Queue: w.queue("early"), Handler: func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 			if err := r.Reply(ctx, []byte("early")); err != nil {
-				t.Error(err)
+				w.Error(err)
 			}
 			<-answered
 			handled <- r.Reply(ctx, []byte("twice"))
 			return []byte("late"), errors.New("nobody hears this")
 		}})
 		if got, err := w.call(conn, w.queue("early"), ""); got != "early" || err != nil {
-			t.Errorf("%q, %v", got, err)
+			w.Errorf("%q, %v", got, err)
 		}
 		close(answered)
 		if err := <-handled; !errors.Is(err, amqprpc.ErrAnswered) {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
 }
@@ -160,18 +160,18 @@ func TestNameIsTakenUntilItsHolderLeaves(t *testing.T) {
 		holder := w.serve(here, name("here"))
 		rival := w.serve(there, name("there"))
 		if err := <-rival.done; !errors.Is(err, amqprpc.ErrTaken) {
-			t.Fatalf("rival: %v", err)
+			w.Fatalf("rival: %v", err)
 		}
 		rival.done <- nil
 		if got, err := w.call(there, w.queue("name"), ""); got != "here" || err != nil {
-			t.Errorf("%q, %v", got, err)
+			w.Errorf("%q, %v", got, err)
 		}
 		if err := holder.stop(); !errors.Is(err, context.Canceled) {
-			t.Errorf("holder: %v", err)
+			w.Errorf("holder: %v", err)
 		}
 		w.serve(there, name("there"))
 		if got, err := w.call(here, w.queue("name"), ""); got != "there" || err != nil {
-			t.Errorf("after the takeover %q, %v", got, err)
+			w.Errorf("after the takeover %q, %v", got, err)
 		}
 	})
 }
@@ -188,7 +188,7 @@ func TestRefusalsEndServing(t *testing.T) {
 			"large prefetch": {Queue: w.queue("q"), Handler: echo, Prefetch: 1 << 16},
 		} {
 			if err := conn.Serve(w.Context(), srv); err == nil || errors.Is(err, amqprpc.ErrTaken) {
-				t.Errorf("%s: %v", name, err)
+				w.Errorf("%s: %v", name, err)
 			}
 		}
 	})
@@ -205,14 +205,14 @@ func TestDeletedQueueIsDeclaredAnew(t *testing.T) {
 		}})
 		ch := <-channels
 		if _, err := w.call(conn, queue, ""); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 		if _, err := ch.QueueDelete(queue, false, false, false); err != nil {
-			t.Fatal(err)
+			w.Fatal(err)
 		}
 		<-channels
 		if got, err := w.call(conn, queue, "again"); got != "again" || err != nil {
-			t.Errorf("%q, %v", got, err)
+			w.Errorf("%q, %v", got, err)
 		}
 	})
 }
@@ -235,10 +235,10 @@ func TestPerRequestHandlesTogetherWhatSerialHandlesInTurn(t *testing.T) {
 			return amqprpc.Call{Key: queue, Body: []byte(body), Timeout: w.timeout}
 		}
 		if _, err := conn.Call(w.Context(), call("crash")); !errors.Is(err, amqprpc.ErrTimeout) {
-			t.Error(err)
+			w.Error(err)
 		}
 		if _, err := conn.Gather(w.Context(), tracing.All, call("a"), call("b")); err != nil {
-			t.Errorf("after the crash of a request: %v", err)
+			w.Errorf("after the crash of a request: %v", err)
 		}
 	})
 }
@@ -258,12 +258,12 @@ func TestHeadersOfAnyTypeDoNoHarm(t *testing.T) {
 			for _, key := range []string{"traceparent", "tracestate", "baggage", "waitgraph-chain"} {
 				reply, err := rawCall(w, w.queue("echo"), amqp.Table{key: v})
 				if err != nil || reply != "raw" {
-					t.Errorf("%s = %T: %q, %v", key, v, reply, err)
+					w.Errorf("%s = %T: %q, %v", key, v, reply, err)
 				}
 			}
 		}
 		if _, err := w.call(conn, w.queue("echo"), ""); err != nil {
-			t.Error(err)
+			w.Error(err)
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waitgraph/waitgraph/tracing"
 )
 
 // worker handles the requests of one channel.
@@ -18,35 +20,60 @@ import (
 type worker struct {
 	conn    *Conn
 	server  *Server
-	channel *amqp.Channel
 	mailbox chan *Request
 	intake  sync.WaitGroup
+
+	mu   sync.Mutex
+	open map[*Request]struct{} // delivered and not done; guards their process and what it owes
 }
 
-func newWorker(c *Conn, srv *Server, ch *amqp.Channel) *worker {
-	return &worker{conn: c, server: srv, channel: ch, mailbox: make(chan *Request, srv.ahead())}
+func newWorker(c *Conn, srv *Server) *worker {
+	return &worker{
+		conn: c, server: srv,
+		mailbox: make(chan *Request, srv.ahead()), open: make(map[*Request]struct{}),
+	}
 }
 
-// receive fills the mailbox until deliveries or ctx end.
+// receive fills the mailbox until deliveries or ctx end. Then the channel is
+// lost, or about to be, and the broker delivers what is open to somebody else,
+// even if a handler is still at it.
 func (w *worker) receive(ctx context.Context, deliveries <-chan amqp.Delivery) {
+	defer w.forsake()
 	for d := range deliveries {
 		r := newRequest(ctx, w.conn, d, w.server.Process)
+		w.mu.Lock()
+		w.open[r] = struct{}{}
+		w.mu.Unlock()
 		select {
 		case w.mailbox <- r:
 		case <-ctx.Done():
-			r.drop()
 			return
 		}
 	}
 }
 
-// abandon drops what is left in the mailbox. The channel must be closed.
-func (w *worker) abandon() {
-	w.intake.Wait()
-	close(w.mailbox)
-	for r := range w.mailbox {
-		r.drop()
+// forsake makes the processes owe nothing any more.
+func (w *worker) forsake() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for r := range w.open {
+		r.owed.Dropped()
 	}
+}
+
+// entrust makes another process owe a reply, without a moment when none does.
+func (w *worker) entrust(ctx context.Context, r *Request, p *tracing.Process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	former := r.owed
+	r.process, r.owed = p, receive(ctx, p, &r.delivery)
+	former.Dropped()
+}
+
+func (w *worker) done(r *Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.open, r)
 }
 
 // work handles requests until ctx ends or the process crashes.
@@ -69,6 +96,7 @@ func (w *worker) work(ctx context.Context) error {
 
 // handle handles one request. It returns an error if the process crashed.
 func (w *worker) handle(ctx context.Context, r *Request) error {
+	defer w.done(r)
 	ctx = w.conn.telemetry.propagator.Extract(ctx, headers(r.Headers))
 	ctx = r.process.Handling(ctx, r.owed)
 	ctx, span := w.conn.telemetry.startProcess(ctx, w.server.Queue, r)
@@ -79,13 +107,13 @@ func (w *worker) handle(ctx context.Context, r *Request) error {
 	switch {
 	case errors.As(err, &crashed):
 		w.acknowledge(ctx, r)
-		r.drop()
+		r.abandon()
 		return crashed.cause
 	case err != nil && ctx.Err() != nil:
-		r.drop() // unacknowledged: the broker delivers it to somebody else
+		r.giveBack()
 		return nil
 	case errors.Is(err, ErrNoAnswer):
-		r.drop()
+		r.abandon()
 	case !r.answered.Load():
 		if err := r.finish(ctx, body, err); err != nil && !errors.Is(err, ErrAnswered) {
 			w.conn.cfg.Log.WarnContext(ctx, "reply", "queue", w.server.Queue, "error", err)
