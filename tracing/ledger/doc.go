@@ -10,15 +10,23 @@
 // # What is reported
 //
 // A process that blocks is reported at once if that is contention: requests
-// wait behind it, it holds a lock or a permit, or it waits for anything but a
-// reply. So is a blocked process that receives a request, and a request that
+// wait behind it, it holds a lock or a permit, or it waits for anything but
+// replies. So is a blocked process that receives a request, and a request that
 // the broker delivers again. Any other wait is reported once it has lasted for
 // Config.ReportAfter. A wait that ends before is never heard of.
 //
 // A report of a blocked process carries the call chains of all requests that it
 // owes an answer, handled and queued. Growth within a wait epoch is reported as
 // an addition, so that many requests that queue up one by one cost one small
-// report each.
+// report each. Of an active process that was reported while it was blocked, one
+// state without waits says how the epoch ended.
+//
+// # Epochs
+//
+// While an epoch lasts, what the process holds only grows. So a process that
+// gave something up while it was blocked (the channel of a request was closed)
+// begins a new epoch before it takes anything again: whoever hears of a hold
+// twice in one epoch may conclude that it was held in between.
 //
 // # The outbox is a set
 //
@@ -27,9 +35,15 @@
 // what is sent next is its state by then. So the outbox is bounded by the number
 // of processes, and a slow transport costs freshness, never memory.
 //
-// # The digest
+// # Numbers and the digest
 //
-// A heartbeat summarizes what was last reported of every process that is still
-// blocked as far as the reports tell. A receiver that got every batch in order
-// finds the digest equal to what it knows.
+// The reports of one process are numbered. Collect publishes to all detectors,
+// Answer tells only the one that asked; so what an answer numbered for the
+// first time is published afterwards under the same number, and all detectors
+// see the same row.
+//
+// A heartbeat summarizes the last number of every process that is still blocked
+// as far as the reports tell, and brings along what of this has not been
+// published yet. A receiver that got every batch in order finds the digest equal
+// to what it knows.
 package ledger

@@ -9,163 +9,156 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
+const (
+	// maxBatchHolds is how many holds a batch may have before another state
+	// is left to the next one.
+	maxBatchHolds = 10_000
+	// maxStateHops is how many hops one state carries. Chains are hints: the
+	// holds beyond go without.
+	maxStateHops = 10_000
+)
+
 // Dirty reports whether Collect has something to return.
 func (l *Ledger) Dirty() bool { return l.dirty.len > 0 || l.moved }
 
-// Collect returns what has to be reported, at most limit states; the rest stays
+// Collect returns what has to be published, at most limit states; the rest stays
 // for the next call. What was changed several times is reported once, as it is
 // now. A change of memberships comes with a heartbeat.
 func (l *Ledger) Collect(now time.Time, limit int) report.Batch {
 	b := report.Batch{Agent: l.agent}
-	for p := l.dirty.first; p != nil && len(b.States) < limit; p = l.dirty.first {
+	for p, holds := l.dirty.first, 0; p != nil && len(b.States) < limit && holds < maxBatchHolds; p = l.dirty.first {
 		l.dirty.remove(p)
-		switch {
-		case p.blocked(), p.reported != 0, p.notable:
-			b.States = append(b.States, l.state(p))
-		case p.stopped:
-			delete(l.procs, p.key.Activation)
+		if p.newsworthy() {
+			b.States = append(b.States, l.publish(p))
+			holds += len(b.States[len(b.States)-1].Holds)
 		}
+		l.bury(p)
 	}
 	if l.moved {
-		b.Heartbeat = l.Heartbeat(now).Heartbeat
+		beat := l.Heartbeat(now)
+		b.States = append(b.States, beat.States...)
+		b.Heartbeat = beat.Heartbeat
 	}
 	return b
 }
 
-// state makes the next report of a process and takes it for delivered.
-func (l *Ledger) state(p *Process) report.State {
-	addition := !p.whole && p.blocked() && p.reported == p.epoch
-	s := report.State{Key: p.key, Epoch: p.epoch, Addition: addition, Breach: p.breach}
-	if p.reported != 0 {
-		l.digest.Remove(p.key, p.reported, p.seq)
+// newsworthy reports whether there is still something to say of a process. A
+// wait that ended before it was reported is none of it.
+func (p *Process) newsworthy() bool {
+	return p.blocked() || p.numbered != 0 || p.public != 0 || p.notable
+}
+
+// Heartbeat returns a heartbeat about all reports so far. It brings those along
+// that were numbered by an answer and have not been published.
+func (l *Ledger) Heartbeat(now time.Time) report.Batch {
+	l.taken.forget(now)
+	b := report.Batch{Agent: l.agent}
+	for p := l.dirty.first; p != nil; {
+		next := p.links[dirtySlot].next
+		if p.seq != p.published {
+			l.dirty.remove(p)
+			b.States = append(b.States, l.publish(p))
+			l.bury(p)
+		}
+		p = next
+	}
+	l.moved = false
+	b.Heartbeat = &report.Heartbeat{Digest: l.digest, Members: l.sortedMembers()}
+	return b
+}
+
+func (l *Ledger) sortedMembers() []report.Member {
+	members := make([]report.Member, 0, len(l.members))
+	for m := range l.members {
+		members = append(members, m)
+	}
+	slices.SortFunc(members, func(a, b report.Member) int {
+		return cmp.Or(strings.Compare(a.Queue, b.Queue), cmp.Compare(a.Key.Activation, b.Key.Activation))
+	})
+	return members
+}
+
+// number gives what p is now the next number, unless report seq told just this.
+func (l *Ledger) number(p *Process) {
+	if p.seq != 0 && !p.stale {
+		return
+	}
+	if p.numbered != 0 {
+		l.digest.Remove(p.key, p.numbered, p.seq)
 	}
 	p.seq++
-	s.Seq = p.seq
-	if p.reported != 0 && p.ended.Epoch == p.reported {
-		ended := p.ended
-		s.Ended = &ended
-	}
-	if addition {
-		s.Holds = fresh(p)
-	} else {
-		s.Waits = append([]report.Wait(nil), p.waits...)
-		s.Need = p.need
-		s.Holds = allHolds(p)
-	}
-	p.fresh, p.whole, p.notable, p.reported = p.fresh[:0], false, false, 0
+	p.stale, p.numbered = false, 0
 	if p.blocked() {
-		p.reported = p.epoch
+		p.numbered = p.epoch
 		l.digest.Add(p.key, p.epoch, p.seq)
 	}
-	if p.stopped {
-		delete(l.procs, p.key.Activation)
-	}
 	l.stats.States++
+}
+
+// publish makes the report that all detectors are sent next. It is an addition
+// if p has only grown since the last one, and that was the one before.
+func (l *Ledger) publish(p *Process) report.State {
+	l.number(p)
+	var s report.State
+	if p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1 {
+		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds()}
+	} else {
+		s = p.state()
+	}
+	for _, h := range p.fresh {
+		if h.fresh = false; h.gone {
+			l.recycle(h)
+		}
+	}
+	clear(p.fresh)
+	p.fresh, p.whole, p.notable = p.fresh[:0], false, false
+	p.published, p.public = p.seq, p.numbered
+	p.exposed = !p.blocked() && len(s.Holds) > 0
 	return s
 }
 
-func fresh(p *Process) []report.Hold {
-	holds := make([]report.Hold, 0, len(p.fresh))
+// state is the complete report of p under its present number.
+func (p *Process) state() report.State {
+	s := report.State{
+		Key: p.key, Epoch: p.epoch, Seq: p.seq, Breach: p.breach,
+		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(),
+	}
+	if p.ended.Epoch != 0 {
+		ended := p.ended
+		s.Ended = &ended
+	}
+	return s
+}
+
+func (p *Process) freshHolds() []report.Hold {
+	holds, hops := make([]report.Hold, 0, len(p.fresh)), maxStateHops
 	for _, h := range p.fresh {
 		if !h.gone {
-			holds = append(holds, h.report())
+			holds = append(holds, h.report(&hops))
 		}
 	}
 	return holds
 }
 
-// allHolds lists what p holds, sorted. What an active process owes concerns
-// nobody unless somebody else may owe it too; then it is an alternative.
-func allHolds(p *Process) []report.Hold {
-	if len(p.holds) == 0 || !p.blocked() && !p.notable {
-		return nil
-	}
-	holds := make([]report.Hold, 0, len(p.holds))
+// allHolds lists what p holds, sorted; of an active process only what others
+// may be taken for the holder of.
+func (p *Process) allHolds() []report.Hold {
+	holds, hops := make([]report.Hold, 0, len(p.holds)), maxStateHops
 	for _, h := range p.holds {
-		holds = append(holds, h.report())
+		if p.blocked() || h.shared {
+			holds = append(holds, h.report(&hops))
+		}
 	}
 	slices.SortFunc(holds, func(a, b report.Hold) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
 	return holds
 }
 
-func (h *hold) report() report.Hold {
+// report is the hold as it is reported, with its chain if that is within hops.
+func (h *hold) report(hops *int) report.Hold {
 	r := report.Hold{Resource: h.resource, Kind: h.kind, Queued: h.queued, Closes: h.closes}
-	if h.chain != nil {
+	if h.chain != nil && *hops > 0 {
 		r.Chain = h.chain.Hops()
+		*hops -= len(r.Chain)
 	}
 	return r
-}
-
-// Heartbeat returns a heartbeat about what Collect has returned so far.
-func (l *Ledger) Heartbeat(now time.Time) report.Batch {
-	l.taken.forget(now)
-	l.moved = false
-	h := &report.Heartbeat{Digest: l.digest}
-	for m := range l.members {
-		h.Members = append(h.Members, m)
-	}
-	slices.SortFunc(h.Members, func(a, b report.Member) int {
-		return cmp.Or(strings.Compare(a.Queue, b.Queue), compareProcesses(a.Key, b.Key))
-	})
-	return report.Batch{Agent: l.agent, Heartbeat: h}
-}
-
-// Answer answers a question from the state of this instant. What it tells of
-// counts as reported.
-func (l *Ledger) Answer(now time.Time, q report.Question) report.Batch {
-	if q.Everything {
-		return l.everything(now)
-	}
-	b := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}
-	for _, k := range q.Processes {
-		if p := l.procs[k.Activation]; p != nil && p.key == k && !p.stopped {
-			b.States = append(b.States, l.tell(p))
-			continue
-		}
-		b.Answer.Unknown = append(b.Answer.Unknown, k)
-	}
-	l.taken.forget(now)
-	for _, r := range q.Replies {
-		if l.taken.has(r) {
-			b.Answer.Taken = append(b.Answer.Taken, r)
-		}
-	}
-	return b
-}
-
-// tell makes a complete report of a process out of turn.
-func (l *Ledger) tell(p *Process) report.State {
-	l.pending.remove(p)
-	l.dirty.remove(p)
-	p.whole = true
-	return l.state(p)
-}
-
-// everything returns the complete set of reported states.
-func (l *Ledger) everything(now time.Time) report.Batch {
-	b := l.Collect(now, len(l.procs))
-	told := make(map[report.Key]struct{}, len(b.States))
-	for i := range b.States {
-		if !b.States[i].Addition {
-			told[b.States[i].Key] = struct{}{}
-		}
-	}
-	b.States = slices.DeleteFunc(b.States, func(s report.State) bool { return s.Addition })
-	var rest []*Process
-	for _, p := range l.procs {
-		if _, ok := told[p.key]; !ok && p.reported != 0 {
-			rest = append(rest, p)
-		}
-	}
-	slices.SortFunc(rest, func(a, b *Process) int { return compareProcesses(a.key, b.key) })
-	for _, p := range rest {
-		b.States = append(b.States, l.tell(p))
-	}
-	b.Heartbeat = l.Heartbeat(now).Heartbeat
-	b.Heartbeat.Complete = true
-	return b
-}
-
-func compareProcesses(a, b report.Key) int {
-	return cmp.Or(strings.Compare(a.Process, b.Process), cmp.Compare(a.Activation, b.Activation))
 }

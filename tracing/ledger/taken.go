@@ -15,6 +15,7 @@ type taken struct {
 	names     map[report.Resource]int // how many hold it or remember it
 	answered  ring
 	abandoned ring
+	early     uint64 // names that were forgotten for want of room
 }
 
 func newTaken(limit int) taken {
@@ -30,13 +31,23 @@ func (t *taken) returned(r report.Resource) {
 	}
 }
 
-// leave begins to forget an answered or abandoned request. When there is no
-// room for it, the oldest makes it.
-func (t *taken) leave(q *ring, r report.Resource, until time.Time) {
+// answer begins to forget an answered request.
+func (t *taken) answer(r report.Resource, until time.Time) {
+	t.leave(&t.answered, departed{r, until})
+}
+
+// abandon remembers an abandoned request.
+func (t *taken) abandon(r report.Resource) {
+	t.leave(&t.abandoned, departed{name: r})
+}
+
+// leave remembers one more. When there is no room for it, the oldest makes it.
+func (t *taken) leave(q *ring, d departed) {
 	if q.full() {
 		t.returned(q.pop())
+		t.early++
 	}
-	q.push(departed{r, until})
+	q.push(d)
 }
 
 // forget forgets the requests that were answered long enough ago.

@@ -1,0 +1,168 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// Block begins a wait epoch: p is blocked until need of waits are granted. If p
+// is blocked already, on all of its waits, and needs all of the new ones, they
+// join the present epoch: two goroutines of one process wait, and it goes on
+// when both can. Otherwise ok is false and nothing has changed: the second wait
+// must be another process's.
+func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait) (epoch uint64, ok bool) {
+	if p == nil || p.stopped {
+		return 0, false
+	}
+	if need < 1 || need > len(waits) || len(p.waits)+len(waits) > report.MaxWaits || !sound(p, waits) {
+		l.stats.Unseen++
+		return 0, false
+	}
+	if p.blocked() {
+		return l.join(p, need, waits)
+	}
+	l.stats.Blocked++
+	l.lastEpoch++
+	p.epoch, p.need, p.since = l.lastEpoch, need, now
+	p.dropped, p.stale = false, true
+	p.waits = appendWaits(p.waits[:0], waits)
+	if p.queued > 0 || p.owned > 0 || p.waitsForOthers() {
+		l.report(p)
+	} else {
+		l.pending.push(p)
+	}
+	return p.epoch, true
+}
+
+func (l *Ledger) join(p *Process, need int, waits []report.Wait) (epoch uint64, ok bool) {
+	if p.need < len(p.waits) || need < len(waits) {
+		return 0, false
+	}
+	p.waits = appendWaits(p.waits, waits)
+	p.need += need
+	if p.waitsForOthers() {
+		l.report(p)
+	}
+	l.changed(p)
+	return p.epoch, true
+}
+
+// sound reports whether p can wait for these besides what it waits for.
+func sound(p *Process, waits []report.Wait) bool {
+	seen := func(r report.Resource, before []report.Wait) bool {
+		return slices.ContainsFunc(before, func(w report.Wait) bool { return w.Resource == r })
+	}
+	for i := range waits {
+		r := waits[i].Resource
+		if !waits[i].Kind.Valid() || !proper(string(r), 2*report.MaxName) || p.waitsFor(r) || seen(r, waits[:i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// appendWaits leaves out destinations that a report could not carry.
+func appendWaits(to, waits []report.Wait) []report.Wait {
+	for _, w := range waits {
+		d := &w.Destination
+		if (d.Exchange != "" && !proper(d.Exchange, report.MaxName)) || (d.Key != "" && !proper(d.Key, report.MaxName)) {
+			*d = report.Destination{}
+		}
+		to = append(to, w)
+	}
+	return to
+}
+
+// waitsForOthers reports whether p waits for anything but replies: what no
+// call chain tells of.
+func (p *Process) waitsForOthers() bool {
+	for i := range p.waits {
+		if p.waits[i].Kind != report.Reply {
+			return true
+		}
+	}
+	return false
+}
+
+// Grant notes that one of the resources that p waits for was granted. It
+// reports whether that was all p needed, and has then ended the epoch.
+func (l *Ledger) Grant(_ time.Time, p *Process, r report.Resource) (free bool) {
+	if p == nil {
+		return false
+	}
+	for i := range p.waits {
+		if p.waits[i].Resource != r {
+			continue
+		}
+		p.waits = slices.Delete(p.waits, i, i+1)
+		if p.need--; p.need == 0 {
+			l.end(p, report.Granted)
+			return true
+		}
+		l.changed(p)
+		return false
+	}
+	return false
+}
+
+// Unblock ends the present epoch of p, if it is in one.
+func (l *Ledger) Unblock(_ time.Time, p *Process, cause report.Cause) {
+	if p != nil && p.blocked() {
+		l.end(p, cause)
+	}
+}
+
+// Withdraw takes back waits that ended otherwise than by being granted. When
+// none is left the epoch ends by cause.
+func (l *Ledger) Withdraw(_ time.Time, p *Process, cause report.Cause, rs ...report.Resource) {
+	if p == nil || !p.blocked() {
+		return
+	}
+	before := len(p.waits)
+	p.waits = slices.DeleteFunc(p.waits, func(w report.Wait) bool { return slices.Contains(rs, w.Resource) })
+	switch {
+	case len(p.waits) == 0:
+		l.end(p, cause)
+	case len(p.waits) < before:
+		p.need = min(p.need, len(p.waits))
+		l.changed(p)
+	}
+}
+
+// end ends the epoch of a blocked process. Of a wait that was never reported
+// there is nothing to report.
+func (l *Ledger) end(p *Process, cause report.Cause) {
+	l.stats.Blocked--
+	clear(p.waits)
+	p.waits, p.need, p.stale = p.waits[:0], 0, true
+	l.pending.remove(p)
+	if p.numbered == p.epoch {
+		p.ended = report.End{Epoch: p.epoch, Cause: cause}
+	}
+	if p.numbered != 0 || p.public != 0 {
+		l.report(p)
+	}
+}
+
+// renew begins another epoch with the same waits.
+func (l *Ledger) renew(p *Process) {
+	l.lastEpoch++
+	p.epoch, p.dropped, p.stale = l.lastEpoch, false, true
+}
+
+// changed notes that a blocked process is not as it was reported.
+func (l *Ledger) changed(p *Process) {
+	p.stale = true
+	if p.numbered == p.epoch || p.public == p.epoch || p.in(dirtySlot) {
+		l.report(p)
+	}
+}
+
+// report puts p among those to be reported, in full.
+func (l *Ledger) report(p *Process) {
+	l.pending.remove(p)
+	p.whole, p.stale = true, true
+	l.dirty.push(p)
+}
