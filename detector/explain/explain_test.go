@@ -59,7 +59,9 @@ func TestConfirmedCycle(t *testing.T) {
 }
 
 func TestSummaries(t *testing.T) {
-	self := detector.Verdict{Kind: detector.Self, Status: detector.Suspected, Reason: "its agent is mute", Core: []detector.Member{member("p")}}
+	hinted := cycle()
+	hinted.Status, hinted.Core[0].Waits[0].Since = detector.Suspected, time.Time{}
+	self := detector.Verdict{Kind: detector.Self, Status: detector.Suspected, Reason: "its agent is mute", Core: []detector.Member{member("p", detector.Edge{})}}
 	resolved := cycle()
 	resolved.Status, resolved.Cause, resolved.Ended, resolved.Contradicted = detector.Resolved, detector.CauseHolderJoined, at.Add(time.Second), true
 	retracted := cycle()
@@ -70,6 +72,7 @@ func TestSummaries(t *testing.T) {
 		"deadlock suspected: p waits for itself, nobody will time out; not confirmed: its agent is mute":                             self,
 		"deadlock resolved by holder joined after 1.00 s: a cycle of 2 processes; a member went on as if it had not been deadlocked": resolved,
 		"suspicion retracted: a cycle of 2 processes, server_a:42 is not blocked on it any more":                                     retracted,
+		"deadlock suspected: a cycle of 2 processes, first timeout in 4.99 s":                                                        hinted,
 		"deadlock confirmed: a cycle of 2 processes, formed 3.1 ms ago, first timeout 20.0 ms ago":                                   late,
 	} {
 		if got := Of(v, at).Summary; got != want {

@@ -23,7 +23,7 @@ func summary(v *detector.Verdict, at time.Time) string {
 		return fmt.Sprintf("suspicion retracted: %s, %s", core, Printable(v.Reason))
 	}
 	s := fmt.Sprintf("deadlock %s: %s", v.Status, core)
-	if !v.Since.IsZero() {
+	if dated(v.Core) {
 		s += ", formed " + Duration(at.Sub(v.Since)) + " ago"
 	}
 	switch {
@@ -38,6 +38,19 @@ func summary(v *detector.Verdict, at time.Time) string {
 		s += "; not confirmed: " + Printable(v.Reason)
 	}
 	return s
+}
+
+// dated reports whether it is known of every wait of a core when it began. Of
+// those that are only hinted at by call chains it is not.
+func dated(core []detector.Member) bool {
+	for i := range core {
+		for j := range core[i].Waits {
+			if core[i].Waits[j].Since.IsZero() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // shape words what kind of core it is, and how large.

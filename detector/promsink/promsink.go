@@ -58,7 +58,7 @@ const (
 func New(r prometheus.Registerer, stats func() detector.Stats) (*Metrics, error) {
 	m := &Metrics{
 		verdicts:  counters("verdicts_total", "Steps of verdicts, by the shape of the core and what the verdict became.", "kind", "status"),
-		detection: histograms("detection_latency_seconds", "Time from the beginning of a core's last wait, by the clock of its agent, to the verdict.", 100e-6, 17),
+		detection: histograms("detection_latency_seconds", "Time from the beginning of the last wait of a deadlock, by the clock of its agent, until it was suspected and confirmed; of those that were confirmed.", 100e-6, 17),
 		timeLeft:  histograms("time_to_first_timeout_seconds", "Time left, when a verdict was announced, until the first process of core and collateral gives up.", 1e-3, 20),
 		rejected:  counters("messages_rejected_total", "Messages that were no valid batch of reports, by reason.", "reason"),
 		dropped:   counters("dropped_total", "What was dropped because it came faster than it could be dealt with.", "what"),
@@ -109,21 +109,30 @@ func (m *Metrics) initialise() {
 
 // Step counts that a verdict has become what its status says.
 func (m *Metrics) Step(v *detector.Verdict) {
-	status := string(v.Status)
-	m.verdicts.WithLabelValues(string(v.Kind), status).Inc()
-	reached := v.Suspected
+	m.verdicts.WithLabelValues(string(v.Kind), string(v.Status)).Inc()
 	switch v.Status {
 	case detector.Suspected:
+		m.left(v, v.Suspected)
 	case detector.Confirmed:
-		reached = v.Confirmed
-	default:
+		m.left(v, v.Confirmed)
+		m.detected(v)
+	}
+}
+
+// detected observes how long a confirmed deadlock went unseen. Only by then is
+// it known for all its waits when they began.
+func (m *Metrics) detected(v *detector.Verdict) {
+	if v.Since.IsZero() {
 		return
 	}
-	if !v.Since.IsZero() {
-		m.detection.WithLabelValues(status).Observe(max(reached.Sub(v.Since), 0).Seconds())
-	}
+	m.detection.WithLabelValues(string(detector.Suspected)).Observe(max(v.Suspected.Sub(v.Since), 0).Seconds())
+	m.detection.WithLabelValues(string(detector.Confirmed)).Observe(max(v.Confirmed.Sub(v.Since), 0).Seconds())
+}
+
+// left observes how much time was left at an instant.
+func (m *Metrics) left(v *detector.Verdict, at time.Time) {
 	if !v.FirstTimeout.IsZero() {
-		m.timeLeft.WithLabelValues(status).Observe(max(v.FirstTimeout.Sub(reached), 0).Seconds())
+		m.timeLeft.WithLabelValues(string(v.Status)).Observe(max(v.FirstTimeout.Sub(at), 0).Seconds())
 	}
 }
 

@@ -78,8 +78,11 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	}
 	m.Step(v)
 	ahead := *v
-	ahead.Status, ahead.Since = detector.Suspected, at.Add(time.Hour)
+	ahead.Since = at.Add(time.Hour)
 	m.Step(&ahead)
+	suspected := *v
+	suspected.Status = detector.Suspected
+	m.Step(&suspected)
 	m.Reject(fmt.Errorf("decode: %w", wire.ErrMalformed))
 	m.Reject(fmt.Errorf("decode: %w", wire.ErrTooLarge))
 	m.Reject(fmt.Errorf("decode: %w", report.ErrInvalid))
@@ -88,11 +91,14 @@ func TestWhatHappensIsCounted(t *testing.T) {
 	m.Connected(true)
 	text := scrape(t, r)
 	for _, series := range []string{
-		`waitgraph_verdicts_total{kind="cycle",status="confirmed"} 1`,
+		`waitgraph_verdicts_total{kind="cycle",status="confirmed"} 2`,
+		`waitgraph_verdicts_total{kind="cycle",status="suspected"} 1`,
 		`waitgraph_detection_latency_seconds_sum{status="confirmed"} 0.25`,
-		`waitgraph_detection_latency_seconds_sum{status="suspected"} 0`,
-		`waitgraph_detection_latency_seconds_count{status="suspected"} 1`,
-		`waitgraph_time_to_first_timeout_seconds_sum{status="confirmed"} 5`,
+		`waitgraph_detection_latency_seconds_count{status="confirmed"} 2`,
+		`waitgraph_detection_latency_seconds_sum{status="suspected"} 0.001`,
+		`waitgraph_detection_latency_seconds_count{status="suspected"} 2`,
+		`waitgraph_time_to_first_timeout_seconds_sum{status="confirmed"} 10`,
+		`waitgraph_time_to_first_timeout_seconds_count{status="suspected"} 1`,
 		`waitgraph_messages_rejected_total{reason="invalid"} 1`,
 		`waitgraph_messages_rejected_total{reason="malformed"} 1`,
 		`waitgraph_messages_rejected_total{reason="too_large"} 1`,
