@@ -58,6 +58,15 @@ func TestConfirmedCycle(t *testing.T) {
 	}
 }
 
+func TestEndedCycle(t *testing.T) {
+	v := cycle()
+	v.Status, v.Cause, v.Ended = detector.Resolved, report.TimedOut.String(), v.Since.Add(5*time.Second)
+	want := "deadlock resolved by a timeout after 5.00 s: a cycle of 2 processes\n  Core: server_a:42 and server_b:42."
+	if got := Of(v, at).String(); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestSummaries(t *testing.T) {
 	hinted := cycle()
 	hinted.Status, hinted.Core[0].Waits[0].Since = detector.Suspected, time.Time{}
@@ -69,11 +78,11 @@ func TestSummaries(t *testing.T) {
 	late := cycle()
 	late.FirstTimeout = at.Add(-20 * time.Millisecond)
 	for want, v := range map[string]detector.Verdict{
-		"deadlock suspected: p waits for itself, nobody will time out; not confirmed: its agent is mute":                             self,
-		"deadlock resolved by holder joined after 1.00 s: a cycle of 2 processes; a member went on as if it had not been deadlocked": resolved,
-		"suspicion retracted: a cycle of 2 processes, server_a:42 is not blocked on it any more":                                     retracted,
-		"deadlock suspected: a cycle of 2 processes, first timeout in 4.99 s":                                                        hinted,
-		"deadlock confirmed: a cycle of 2 processes, formed 3.1 ms ago, first timeout 20.0 ms ago":                                   late,
+		"deadlock suspected: p waits for itself, nobody will time out; not confirmed: its agent is mute":                                    self,
+		"deadlock resolved by a holder that joined after 1.00 s: a cycle of 2 processes; a member went on as if it had not been deadlocked": resolved,
+		"suspicion retracted: a cycle of 2 processes, server_a:42 is not blocked on it any more":                                            retracted,
+		"deadlock suspected: a cycle of 2 processes, first timeout in 4.99 s":                                                               hinted,
+		"deadlock confirmed: a cycle of 2 processes, formed 3.1 ms ago, first timeout 20.0 ms ago":                                          late,
 	} {
 		if got := Of(v, at).Summary; got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

@@ -93,11 +93,16 @@ func Of(v detector.Verdict, at time.Time) Verdict {
 	}
 }
 
-// String returns the explanation as lines for a terminal: the summary, and
-// indented below it the sentences and who waits behind the core.
+// String returns the explanation as lines for a terminal: the summary and,
+// indented below it, the sentences and who waits behind the core. Of a verdict
+// that has ended it tells who was concerned.
 func (v Verdict) String() string {
 	var b strings.Builder
 	b.WriteString(v.Summary)
+	if v.Status.Ended() {
+		b.WriteString("\n  Core: " + list(names(v.Core), v.CoreCount) + ".")
+		return b.String()
+	}
 	for _, s := range v.Sentences {
 		b.WriteString("\n  " + s)
 	}
@@ -105,13 +110,17 @@ func (v Verdict) String() string {
 		b.WriteString("\n  " + and(more) + " such waits.")
 	}
 	if v.CollateralCount > 0 {
-		names := make([]string, len(v.Collateral))
-		for i, p := range v.Collateral {
-			names[i] = p.Name
-		}
-		b.WriteString("\n  Behind it: " + list(names, v.CollateralCount) + ".")
+		b.WriteString("\n  Behind it: " + list(names(v.Collateral), v.CollateralCount) + ".")
 	}
 	return b.String()
+}
+
+func names(processes []Process) []string {
+	all := make([]string, len(processes))
+	for i := range processes {
+		all[i] = processes[i].Name
+	}
+	return all
 }
 
 // edges returns how many edges a core has.

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -61,8 +62,21 @@ func shape(v *detector.Verdict) string {
 	return fmt.Sprintf("a %s of %d processes", v.Kind, len(v.Core))
 }
 
+// causes words how a deadlock ended.
+var causes = map[string]string{
+	report.Granted.String():    "a grant",
+	report.TimedOut.String():   "a timeout",
+	report.Cancelled.String():  "a cancellation",
+	report.Crashed.String():    "a crash",
+	detector.CauseHolderJoined: "a holder that joined",
+	detector.CauseAgentLost:    "the loss of an agent",
+	detector.CauseReleased:     "a member that no longer owes anything",
+	detector.CauseMerged:       "becoming part of another",
+	detector.CauseUnknown:      "something that nobody reported",
+}
+
 func resolution(v *detector.Verdict, core string) string {
-	s := "deadlock resolved by " + strings.ReplaceAll(v.Cause, "_", " ")
+	s := "deadlock resolved by " + cmp.Or(causes[v.Cause], v.Cause)
 	if !v.Since.IsZero() {
 		s += " after " + Duration(v.Ended.Sub(v.Since))
 	}
