@@ -154,11 +154,15 @@ func (m *coreMember) inside() []coreWait {
 	return edges
 }
 
-// since returns when the youngest wait of a core began.
+// since returns when the youngest wait of a core began; zero if that is not
+// known of every member.
 func (c core) since() time.Time {
 	var since time.Time
 	for _, m := range c {
 		for _, w := range m.waits {
+			if w.Since.IsZero() {
+				return time.Time{}
+			}
 			since = later(since, w.Since)
 		}
 	}

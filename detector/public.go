@@ -40,7 +40,10 @@ func (v *verdict) public() Verdict {
 	c := v.evidence()
 	p := Verdict{
 		ID: v.id, Kind: c.kind(), Status: v.status, Reason: v.reason,
-		Since: c.since(), Suspected: v.suspected, Confirmed: v.confirmed, InBand: c.inBand(),
+		Since: c.since(), Suspected: v.suspected, Confirmed: v.confirmed, InBand: v.inBand,
+	}
+	if p.Since.IsZero() {
+		p.Since = v.suspected
 	}
 	for _, m := range c.inOrder() {
 		member := m.public()

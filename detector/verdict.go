@@ -60,7 +60,9 @@ type Verdict struct {
 	// or one of the causes above.
 	Cause string
 
-	Since     time.Time // when the youngest wait of the core began, by its agent's clock
+	// Since is when the youngest wait of the core began, by its agent's
+	// clock; while that is not known of every member, it is Suspected.
+	Since     time.Time
 	Suspected time.Time // these three by the detector's clock, zero if not yet
 	Confirmed time.Time
 	Ended     time.Time

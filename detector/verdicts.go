@@ -20,6 +20,7 @@ type verdict struct {
 	// proven is what the last confirmation was about: empty while suspected.
 	// It may lag behind core while core grows.
 	proven    core
+	inBand    bool // an agent saw it in one call chain, at one time
 	announced time.Time
 	last      Verdict // as announced
 
@@ -118,7 +119,7 @@ func (d *Detector) setCore(v *verdict, c core) {
 			m.node.verdict = nil
 		}
 	}
-	v.core = c
+	v.core, v.inBand = c, v.inBand || c.inBand()
 	for _, m := range c {
 		m.node.verdict = v
 	}
