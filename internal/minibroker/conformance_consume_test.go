@@ -1,6 +1,7 @@
 package minibroker_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -217,12 +218,9 @@ var consumeBehaviours = []behaviour{
 
 var connectionBehaviours = []behaviour{
 	{"a wrong password is refused", func(r *rig) {
-		for _, userinfo := range []string{"guest:wrong", "nobody:guest"} {
-			_, err := amqp.DialConfig(strings.Replace(r.url, "guest:guest", userinfo, 1), r.config)
-			if err == nil {
-				r.Fatal("let in")
-			}
-			r.equal("code", err.(*amqp.Error).Code, 403)
+		_, err := amqp.DialConfig(strings.Replace(r.url, "guest:guest", "guest:wrong", 1), r.config)
+		if !errors.Is(err, amqp.ErrCredentials) {
+			r.Errorf("got %v", err)
 		}
 	}},
 	{"an unknown virtual host is refused", func(r *rig) {

@@ -44,7 +44,7 @@ type tuning struct {
 func newConn(b *Broker, nc net.Conn, number uint64) *conn {
 	c := &conn{
 		broker: b, nc: nc, number: number,
-		outbox:    outbox{wake: make(chan struct{}, 1)},
+		outbox:    outbox{pause: never, wake: make(chan struct{}, 1)},
 		channels:  map[uint16]*channel{},
 		exclusive: map[*queue]struct{}{},
 		tuning:    tuning{frameMax: frameMaxUntuned},

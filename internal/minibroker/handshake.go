@@ -130,22 +130,14 @@ func (c *conn) tune() error {
 		return err
 	}
 	switch {
-	case frame != 0 && frame < frameMaxUntuned:
-		return refuse(notAllowed, "negotiated frame_max = %d is lower than the minimum allowed value (%d)", frame, frameMaxUntuned)
-	case frame > offeredFrameMax:
-		return refuse(notAllowed, "negotiated frame_max = %d is higher than the maximum allowed value (%d)", frame, offeredFrameMax)
-	case channels > offeredChannelMax:
-		return refuse(notAllowed, "negotiated channel_max = %d is higher than the maximum allowed value (%d)", channels, offeredChannelMax)
+	case channels == 0 || channels > offeredChannelMax:
+		return refuse(notAllowed, "negotiated channel_max = %d, want 1 to %d", channels, offeredChannelMax)
+	case frame < frameMaxUntuned || frame > offeredFrameMax:
+		return refuse(notAllowed, "negotiated frame_max = %d, want %d to %d", frame, frameMaxUntuned, offeredFrameMax)
 	}
 	c.broker.acquire()
 	defer c.broker.release()
-	c.tuning = tuning{channelMax: offeredChannelMax, frameMax: offeredFrameMax, heartbeat: time.Duration(beat) * time.Second}
-	if channels != 0 {
-		c.channelMax = channels
-	}
-	if frame != 0 {
-		c.frameMax = int(frame)
-	}
+	c.tuning = tuning{channelMax: channels, frameMax: int(frame), heartbeat: time.Duration(beat) * time.Second}
 	return nil
 }
 

@@ -5,14 +5,17 @@ import "time"
 // Bounds, in bytes, of what waits to be written to a connection.
 const (
 	outgoingSoft = 1 << 20  // beyond, its consumers get nothing
-	outgoingHard = 64 << 20 // beyond, it is dropped
+	outgoingHard = 16 << 20 // beyond, it is dropped
 	outgoingKept = 64 << 10 // the greatest buffer that is used again
 )
 
-var heartbeat = []byte{frameHeartbeat, 0, 0, 0, 0, 0, 0, frameEnd}
+// never is longer than any test or demo.
+const never = time.Duration(1 << 62)
 
 // outbox is what a connection has to write. Guarded by the broker's lock.
 type outbox struct {
+	pause time.Duration // until a heartbeat is due; of the writing goroutine only
+
 	out      encoder
 	writing  int           // bytes that the writing goroutine is about to write
 	starved  bool          // a consumer got nothing because of the backlog
@@ -53,47 +56,51 @@ func (c *conn) accepts() bool {
 }
 
 // write is the writing goroutine: it writes whatever there is until the
-// connection ends, and heartbeats when there is nothing.
+// connection ends, and heartbeats while there is nothing.
 func (c *conn) write() {
 	defer c.nc.Close()
-	const never = 1 << 62
-	idle := time.NewTimer(never)
+	idle := time.NewTimer(c.pause)
 	defer idle.Stop()
 	var buf []byte
-	for {
-		beat := false
+	for more := true; more; idle.Reset(c.pause) {
 		select {
 		case <-c.wake:
 		case <-idle.C:
-			beat = true
+			c.beat()
 		}
-		var every time.Duration
-		var end bool
-		for {
-			buf, every, end = c.take(buf, beat)
-			if len(buf) == 0 {
-				break
-			}
-			if _, err := c.nc.Write(buf); err != nil {
-				return
-			}
-			beat = false
+		buf, more = c.flush(buf)
+	}
+}
+
+func (c *conn) beat() {
+	c.broker.acquire()
+	defer c.broker.release()
+	if c.backlog() == 0 {
+		c.out.begin(frameHeartbeat, 0).end()
+	}
+}
+
+// flush writes until there is nothing left, and reports whether more may follow.
+func (c *conn) flush(buf []byte) ([]byte, bool) {
+	for {
+		var more bool
+		if buf, more = c.take(buf); len(buf) == 0 {
+			return buf, more
 		}
-		if end {
-			return
-		}
-		if every > 0 {
-			idle.Reset(every / 2)
+		if _, err := c.nc.Write(buf); err != nil {
+			return nil, false
 		}
 	}
 }
 
-// take exchanges a written buffer for what there is to write, a heartbeat if
-// there is nothing else and beat is set.
-func (c *conn) take(written []byte, beat bool) (buf []byte, every time.Duration, end bool) {
+// take exchanges a buffer that has been written for what there is to write.
+func (c *conn) take(written []byte) (buf []byte, more bool) {
 	c.broker.acquire()
 	defer c.broker.release()
 	c.writing = 0
+	if c.heartbeat > 0 {
+		c.pause = c.heartbeat / 2
+	}
 	if c.starved && c.backlog() < outgoingSoft {
 		c.starved = false
 		c.feed()
@@ -102,11 +109,8 @@ func (c *conn) take(written []byte, beat bool) (buf []byte, every time.Duration,
 		written = nil
 	}
 	buf, c.out.buf = c.out.buf, written[:0]
-	if len(buf) == 0 && beat {
-		buf = append(buf, heartbeat...)
-	}
 	c.writing = len(buf)
-	return buf, c.heartbeat, c.finished
+	return buf, !c.finished
 }
 
 // feed lets the connection's consumers have what they could not take.
