@@ -1,6 +1,7 @@
 package amqprpc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -60,16 +61,11 @@ func Dial(ctx context.Context, cfg Config, opts ...Option) (*Conn, error) {
 		prefix: rand.Text()[:10] + "-", outbox: make(chan *outgoing),
 		closing: make(chan struct{}), end: end,
 	}
-	failed := make(chan error, 1)
-	c.running.Go(func() { c.keep(life, failed) })
+	var failure error // why there is no session yet
+	c.running.Go(func() { c.keep(life, func(err error) { failure = err }) })
 	if _, err := c.sessions.await(ctx, nil, c.closing); err != nil {
-		c.Close()
-		select {
-		case cause := <-failed:
-			err = cause
-		default:
-		}
-		return nil, fmt.Errorf("dial broker: %w", err)
+		c.Close() // which waits for keep
+		return nil, fmt.Errorf("dial broker: %w", cmp.Or(failure, err))
 	}
 	return c, nil
 }
@@ -99,18 +95,10 @@ func (c *Conn) newReply() string {
 	return c.nextID()
 }
 
-// keep holds on to the broker until ctx ends. It leaves the latest reason why
-// there is no session in failed.
-func (c *Conn) keep(ctx context.Context, failed chan error) {
+// keep holds on to the broker until ctx ends.
+func (c *Conn) keep(ctx context.Context, failed func(error)) {
 	cfg := amqpsession.Config{
-		URL: c.cfg.URL, Name: c.cfg.Name, Dial: c.cfg.Dial, Heartbeat: c.cfg.Heartbeat, Log: c.cfg.Log,
-		Failed: func(err error) {
-			select {
-			case <-failed:
-			default:
-			}
-			failed <- err
-		},
+		URL: c.cfg.URL, Name: c.cfg.Name, Dial: c.cfg.Dial, Heartbeat: c.cfg.Heartbeat, Failed: failed, Log: c.cfg.Log,
 	}
 	_ = amqpsession.Keep(ctx, cfg, c.session) // the URL is checked, so it ends with ctx
 }

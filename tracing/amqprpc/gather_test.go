@@ -14,18 +14,18 @@ func TestGather(t *testing.T) {
 		name   string
 		need   int
 		bodies []string // "fail" is answered with an error, "never" not at all
-		err    error    // of the whole; errAny is any
-		ok     int      // how many calls succeed
+		fails  bool
+		ok     int // how many calls succeed
 	}{
-		{"all", tracing.All, []string{"a", "b", "c"}, nil, 3},
-		{"all but one fails", tracing.All, []string{"never", "fail", "never"}, errAny, 0},
-		{"any", tracing.Any, []string{"never", "a", "never"}, nil, 1},
-		{"any, and one fails", tracing.Any, []string{"fail", "a", "never"}, nil, 1},
-		{"any, and each fails", tracing.Any, []string{"fail", "fail"}, errAny, 0},
-		{"two of three", 2, []string{"a", "never", "c"}, nil, 2},
-		{"two of three, and two fail", 2, []string{"fail", "fail", "never"}, errAny, 0},
-		{"none of none", tracing.All, nil, amqprpc.ErrInvalid, 0},
-		{"more than there are", 2, []string{"a"}, amqprpc.ErrInvalid, 0},
+		{"all", tracing.All, []string{"a", "b", "c"}, false, 3},
+		{"all but one fails", tracing.All, []string{"never", "fail", "never"}, true, 0},
+		{"any", tracing.Any, []string{"never", "a", "never"}, false, 1},
+		{"any, and one fails", tracing.Any, []string{"fail", "a", "never"}, false, 1},
+		{"any, and each fails", tracing.Any, []string{"fail", "fail"}, true, 0},
+		{"two of three", 2, []string{"a", "never", "c"}, false, 2},
+		{"two of three, and two fail", 2, []string{"fail", "fail", "never"}, true, 0},
+		{"none of none", tracing.All, nil, true, 0},
+		{"more than there are", 2, []string{"a"}, true, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			everywhere(t, func(w *world) {
@@ -36,8 +36,8 @@ func TestGather(t *testing.T) {
 					calls = append(calls, amqprpc.Call{Key: w.queue("q"), Body: []byte(body), Timeout: -1})
 				}
 				results, err := conn.Gather(w.Context(), test.need, calls...)
-				if !errors.Is(err, test.err) && (test.err != errAny || err == nil) {
-					w.Errorf("error %v, want %v", err, test.err)
+				if (err != nil) != test.fails {
+					w.Errorf("error %v", err)
 				}
 				ok := 0
 				for i, r := range results {
@@ -55,8 +55,6 @@ func TestGather(t *testing.T) {
 		})
 	}
 }
-
-var errAny = errors.New("any")
 
 func answerAsTold(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 	switch string(r.Body) {

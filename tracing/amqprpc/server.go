@@ -132,7 +132,7 @@ func (c *Conn) serve(ctx context.Context, s *session, srv *Server) error {
 	if err != nil {
 		return fmt.Errorf("open channel: %w", err)
 	}
-	defer ch.Close() //nolint:errcheck // it is lost, then, or closed already
+	defer ch.Close() // fails if it is lost already, which is what matters
 	closes := ch.NotifyClose(make(chan *amqp.Error, 1))
 
 	if err := srv.declare(ch); err != nil {
