@@ -1,10 +1,8 @@
 package tracing
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,34 +25,39 @@ type Config struct {
 }
 
 // Agent observes the processes of one OS process. Its methods are safe for
-// concurrent use and never block on anything but each other; those of a nil
-// Agent do nothing, so that observation is optional everywhere.
+// concurrent use, never wait for anything but each other and never panic; those
+// of a nil Agent do nothing, so that observation is optional everywhere.
 type Agent struct {
-	id      report.Agent
-	service string
-	host    string
-	prefix  string // of the names of replies
+	id        report.Agent
+	service   string
+	host      string
+	replies   string // what the names of its replies begin with
+	hopPrefix string
 
-	replies atomic.Uint64
-	callers atomic.Uint64
-	ignored atomic.Uint64
-	warned  atomic.Int64 // when the last complaint was made, in Unix nanoseconds
+	lastReply  atomic.Uint64
+	lastCaller atomic.Uint64
+	ignored    atomic.Uint64
+	warned     atomic.Int64 // when the last complaint was made, in Unix nanoseconds
 
 	mu     sync.Mutex
 	ledger *ledger.Ledger
 	timer  *time.Timer
 	armed  bool // the timer is running; it is left running rather than reset by each wait
 	closed bool
+	broken bool // by a defect of our own: it observes nothing any more
 	wake   chan struct{}
 }
+
+// agents counts the agents of this OS process, so that each has a name of its own.
+var agents atomic.Uint64
 
 // New returns an agent that is not connected to anything; package amqpexport
 // ships what it has to report.
 func New(cfg Config) (*Agent, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
+	if cfg.Service == "" {
+		return nil, fmt.Errorf("new agent: %w: no service", report.ErrInvalid)
 	}
+	host, _ := os.Hostname() // a host without a name is observed without one
 	if cfg.Instance == "" {
 		cfg.Instance = fmt.Sprintf("%s@%s:%d-%d", cfg.Service, host, os.Getpid(), agents.Add(1))
 	}
@@ -64,19 +67,13 @@ func New(cfg Config) (*Agent, error) {
 		host:    host,
 		wake:    make(chan struct{}, 1),
 	}
-	if cfg.Service == "" {
-		return nil, fmt.Errorf("new agent: %w: no service", report.ErrInvalid)
-	}
 	if err := (&report.Batch{Agent: a.id, Service: a.service, Host: a.host}).Validate(); err != nil {
 		return nil, fmt.Errorf("new agent: %w", err)
 	}
-	a.prefix = a.id.String() + "/"
+	a.replies, a.hopPrefix = string(replyName(a.id, "")), agentPrefix(a.id)
 	a.ledger = ledger.New(a.id, ledger.Config{ReportAfter: cfg.ReportAfter})
 	return a, nil
 }
-
-// agents counts the agents of this OS process, so that each has a name of its own.
-var agents atomic.Uint64
 
 // Close stops the agent's timer. Further calls are harmless.
 func (a *Agent) Close() {
@@ -107,16 +104,32 @@ func (a *Agent) NewReply() string {
 	if a == nil {
 		return ""
 	}
-	return a.prefix + strconv.FormatUint(a.replies.Add(1), 36)
+	return a.replies + base36(a.lastReply.Add(1))
 }
 
 // do runs f on the ledger and sees to what follows from it. f must not call
 // back into the agent.
 func (a *Agent) do(f func(l *ledger.Ledger, now time.Time)) {
+	if a == nil {
+		return
+	}
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	f(a.ledger, time.Now())
-	a.follow()
+	defer a.unlock()
+	if !a.broken {
+		f(a.ledger, time.Now())
+		a.follow()
+	}
+}
+
+// unlock keeps a defect of ours from the service: it ends the observation, and
+// the detector drops what the agent said when its heartbeats end.
+func (a *Agent) unlock() {
+	defect := recover()
+	a.broken = a.broken || defect != nil
+	a.mu.Unlock()
+	if defect != nil {
+		otel.Handle(fmt.Errorf("waitgraph: agent gives up: %v", defect))
+	}
 }
 
 // follow wakes the exporter if there is something to report and makes sure that
@@ -144,38 +157,46 @@ func (a *Agent) follow() {
 }
 
 func (a *Agent) tick() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.armed = false
-	a.ledger.Tick(time.Now())
-	a.follow()
+	a.do(func(l *ledger.Ledger, now time.Time) {
+		a.armed = false
+		l.Tick(now)
+	})
 }
 
 // Wake returns the channel on which an exporter hears that Collect has
 // something to return. There must be no more than one exporter.
-func (a *Agent) Wake() <-chan struct{} { return a.wake }
-
-// Collect returns what has to be reported, at most limit states. It is for
-// exporters: what it returns counts as reported.
-func (a *Agent) Collect(limit int) (b report.Batch) {
-	a.do(func(l *ledger.Ledger, now time.Time) { b = l.Collect(now, limit) })
-	return a.sign(b)
+func (a *Agent) Wake() <-chan struct{} {
+	if a == nil {
+		return nil
+	}
+	return a.wake
 }
 
-// Heartbeat returns a heartbeat about what Collect has returned so far.
-func (a *Agent) Heartbeat() (b report.Batch) {
-	a.do(func(l *ledger.Ledger, now time.Time) { b = l.Heartbeat(now) })
-	return a.sign(b)
+// Collect returns what has to be published, at most limit states. It is for
+// exporters: what it returns counts as published.
+func (a *Agent) Collect(limit int) report.Batch {
+	return a.batch(func(l *ledger.Ledger, now time.Time) report.Batch { return l.Collect(now, limit) })
 }
 
-// Answer answers a question of the detector from the state of this instant.
-func (a *Agent) Answer(q report.Question) (b report.Batch) {
-	a.do(func(l *ledger.Ledger, now time.Time) { b = l.Answer(now, q) })
-	return a.sign(b)
+// Heartbeat returns a heartbeat about all reports so far, to be published. A nil
+// Agent has none.
+func (a *Agent) Heartbeat() report.Batch {
+	return a.batch((*ledger.Ledger).Heartbeat)
 }
 
-func (a *Agent) sign(b report.Batch) report.Batch {
-	b.Service, b.Host = a.service, a.host
+// Answer answers a question of the detector from the state of this instant. An
+// answer to a question for everything is to be published; any other is the
+// asker's alone.
+func (a *Agent) Answer(q report.Question) report.Batch {
+	return a.batch(func(l *ledger.Ledger, now time.Time) report.Batch { return l.Answer(now, q) })
+}
+
+func (a *Agent) batch(of func(l *ledger.Ledger, now time.Time) report.Batch) (b report.Batch) {
+	if a == nil {
+		return b
+	}
+	a.do(func(l *ledger.Ledger, now time.Time) { b = of(l, now) })
+	b.Agent, b.Service, b.Host = a.id, a.service, a.host
 	return b
 }
 
@@ -187,12 +208,8 @@ type Stats struct {
 
 // Stats returns the present figures.
 func (a *Agent) Stats() (s Stats) {
-	if a == nil {
-		return s
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return Stats{Stats: a.ledger.Stats(), Ignored: a.ignored.Load()}
+	a.do(func(l *ledger.Ledger, _ time.Time) { s = Stats{Stats: l.Stats(), Ignored: a.ignored.Load()} })
+	return s
 }
 
 // complainEvery keeps a hostile peer from filling the log.
@@ -205,32 +222,4 @@ func (a *Agent) ignore(err error) {
 	if now-last >= int64(complainEvery) && a.warned.CompareAndSwap(last, now) {
 		otel.Handle(fmt.Errorf("waitgraph: ignore call chain: %w", err))
 	}
-}
-
-// ephemeral returns a process for a caller that has none.
-func (a *Agent) ephemeral() *Process {
-	return a.Process(a.service + ".caller/" + strconv.FormatUint(a.callers.Add(1), 36))
-}
-
-type contextKey int
-
-const (
-	workKey     contextKey = iota // *work: on whose behalf the code runs
-	inboundKey                    // chain: as it came with a request
-	outboundKey                   // chain: as it goes with a request
-)
-
-// work is what a goroutine is doing: the process that it runs for and the
-// request that it works on.
-type work struct {
-	process    *Process
-	obligation *Obligation
-}
-
-func workOf(ctx context.Context) work {
-	w, _ := ctx.Value(workKey).(*work)
-	if w == nil {
-		return work{}
-	}
-	return *w
 }

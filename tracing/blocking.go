@@ -2,7 +2,7 @@ package tracing
 
 import (
 	"context"
-	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -31,20 +31,25 @@ type Wait struct {
 }
 
 // Blocking is one blocking of a process, from Block to End. Its methods are
-// safe for concurrent use, and nil is valid.
+// safe for concurrent use, and nil is valid. Calls after End, or after all that
+// was needed has been granted, do nothing.
 type Blocking struct {
 	process   *Process
 	ephemeral bool  // the process is of this blocking alone
 	inherited chain // of the request that the process works on
 	epoch     uint64
 	partial   bool
-	waits     []report.Wait
+	replies   []string // by wait: the number of the reply, if it is one
+	oneReply  [1]string
+	oneWait   [1]report.Wait
+	waits     []report.Wait // guarded by the agent's lock; without a name once they are over
+	over      bool          // guarded by the agent's lock
 }
 
 // Block notes that the process of ctx is about to wait for need of waits: All,
 // Any or a number. It is to be called before the request is published or the
-// lock is asked for. Without a process in ctx the wait is that of a process of
-// its own.
+// lock is asked for. Without a process of this agent in ctx the wait is that of
+// a process of its own.
 //
 // Two goroutines of one process that wait at once are taken to be awaited both:
 // the process goes on when all of it is granted. Where that is not so, say it:
@@ -56,70 +61,88 @@ func (a *Agent) Block(ctx context.Context, need int, waits ...Wait) *Blocking {
 	if need == All {
 		need = len(waits)
 	}
+	b := &Blocking{partial: need < len(waits)}
+	b.describe(a, waits)
 	w := workOf(ctx)
-	b := &Blocking{process: w.process, partial: need < len(waits), waits: reported(waits)}
-	if w.process != nil && b.begin(need) {
+	if w.process != nil && w.process.agent == a && b.begin(w.process, need) {
 		b.inherited = w.obligation.chain()
 		return b
 	}
-	if b.process, b.ephemeral = a.ephemeral(), true; !b.begin(need) {
-		b.process.Stop()
+	own := a.ephemeral()
+	if b.ephemeral = true; !b.begin(own, need) {
+		own.Stop()
 		return nil
 	}
 	return b
 }
 
-func reported(waits []Wait) []report.Wait {
-	now := time.Now()
-	rs := make([]report.Wait, 0, len(waits))
-	for _, w := range waits {
+// describe puts the waits into the words of reports.
+func (b *Blocking) describe(a *Agent, waits []Wait) {
+	b.waits, b.replies = b.oneWait[:0], b.oneReply[:0]
+	for i := range waits {
+		w := &waits[i]
 		r := report.Wait{
-			Resource: report.Resource(w.Resource), Kind: w.Kind, Since: now, Deadline: w.Deadline,
+			Resource: report.Resource(w.Resource), Kind: w.Kind, Deadline: w.Deadline,
 			Destination: report.Destination{Exchange: w.Exchange, Key: w.Key},
 		}
 		if w.Span.IsValid() {
 			r.Trace = report.TraceContext{TraceID: w.Span.TraceID(), SpanID: w.Span.SpanID()}
 		}
-		rs = append(rs, r)
+		number, minted := strings.CutPrefix(w.Resource, a.replies)
+		if !minted || w.Kind != report.Reply {
+			number = ""
+		}
+		b.waits, b.replies = append(b.waits, r), append(b.replies, number)
 	}
-	return rs
 }
 
-func (b *Blocking) begin(need int) (ok bool) {
-	b.process.do(func(l *ledger.Ledger, now time.Time) {
-		b.epoch, ok = l.Block(now, b.process.p, need, b.waits...)
+func (b *Blocking) begin(p *Process, need int) (ok bool) {
+	p.do(func(l *ledger.Ledger, now time.Time) {
+		for i := range b.waits {
+			b.waits[i].Since = now
+		}
+		b.epoch, ok = l.Block(now, p.p, need, b.waits...)
 	})
+	b.process = p
 	return ok
 }
 
 // Context returns a context from which Propagator injects, into the request of
 // the i-th wait, the call chain that waits for it.
 func (b *Blocking) Context(ctx context.Context, i int) context.Context {
-	if b == nil || i < 0 || i >= len(b.waits) || b.waits[i].Kind != report.Reply {
+	if b == nil || i < 0 || i >= len(b.replies) || b.replies[i] == "" {
 		return ctx
 	}
-	w := &b.waits[i]
-	hop := hopText(b.process.prefix, b.epoch, w.Resource, w.Deadline, b.partial)
+	hop := hopText(b.process.hopPrefix, b.epoch, b.replies[i], b.waits[i].Deadline, b.partial)
 	return context.WithValue(ctx, outboundKey, b.inherited.append(hop))
 }
 
 // Granted notes that the i-th wait was granted. When that is all that was
 // needed, the process goes on.
 func (b *Blocking) Granted(i int) {
-	if b == nil || i < 0 || i >= len(b.waits) {
-		return
-	}
-	b.process.do(func(l *ledger.Ledger, now time.Time) { l.Grant(now, b.process.p, b.waits[i].Resource) })
+	b.settle(i, func(l *ledger.Ledger, now time.Time, r report.Resource) {
+		b.over = l.Grant(now, b.process.p, r)
+	})
 }
 
 // Failed notes that the i-th wait will not be granted, so that the process goes
 // on only with what is left.
 func (b *Blocking) Failed(i int) {
+	b.settle(i, func(l *ledger.Ledger, now time.Time, r report.Resource) {
+		l.Withdraw(now, b.process.p, report.Cancelled, r)
+	})
+}
+
+// settle ends one wait, once.
+func (b *Blocking) settle(i int, end func(l *ledger.Ledger, now time.Time, r report.Resource)) {
 	if b == nil || i < 0 || i >= len(b.waits) {
 		return
 	}
 	b.process.do(func(l *ledger.Ledger, now time.Time) {
-		l.Withdraw(now, b.process.p, report.Cancelled, b.waits[i].Resource)
+		if r := &b.waits[i].Resource; !b.over && *r != "" {
+			end(l, now, *r)
+			*r = ""
+		}
 	})
 }
 
@@ -130,17 +153,24 @@ func (b *Blocking) End(cause report.Cause) {
 		return
 	}
 	b.process.do(func(l *ledger.Ledger, now time.Time) {
-		l.Withdraw(now, b.process.p, cause, b.resources()...)
+		if !b.over {
+			l.Withdraw(now, b.process.p, cause, b.open()...)
+			b.over = true
+		}
 		if b.ephemeral {
 			l.Stop(now, b.process.p, cause)
 		}
 	})
 }
 
-func (b *Blocking) resources() []report.Resource {
-	rs := make([]report.Resource, 0, len(b.waits))
+// open returns the names of the waits that are not over.
+func (b *Blocking) open() []report.Resource {
+	var one [1]report.Resource
+	names := one[:0]
 	for i := range b.waits {
-		rs = append(rs, b.waits[i].Resource)
+		if r := b.waits[i].Resource; r != "" {
+			names = append(names, r)
+		}
 	}
-	return slices.Clip(rs)
+	return names
 }

@@ -1,49 +1,16 @@
 package tracing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"go.opentelemetry.io/otel/propagation"
 
 	"github.com/waitgraph/waitgraph/detector/report"
-	"github.com/waitgraph/waitgraph/tracing/ledger"
 )
-
-// Header is the name of the message header that carries the call chain.
-const Header = "waitgraph-chain"
-
-// Propagator carries the call chain of a request, as W3C propagators carry
-// trace context: use both.
-type Propagator struct{}
-
-var _ propagation.TextMapPropagator = Propagator{}
-
-// Inject sets the header from a context of Blocking.Context. A message that
-// nobody waits for carries none.
-func (Propagator) Inject(ctx context.Context, carrier propagation.TextMapCarrier) {
-	if c, ok := ctx.Value(outboundKey).(chain); ok && c != "" {
-		carrier.Set(Header, string(c))
-	}
-}
-
-// Extract keeps the header for Process.Receive. It is not decoded.
-func (Propagator) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	text := carrier.Get(Header)
-	if text == "" && ctx.Value(inboundKey) == nil {
-		return ctx
-	}
-	return context.WithValue(ctx, inboundKey, chain(text))
-}
-
-// Fields returns the name of the header.
-func (Propagator) Fields() []string { return []string{Header} }
 
 // chain is a call chain as text, outermost hop first: hops are joined by commas,
 // the fields of a hop by semicolons, and names are percent-encoded.
@@ -55,146 +22,175 @@ func (Propagator) Fields() []string { return []string{Header} }
 // partial hop. A chain that has lost its outer hops begins with "*,".
 type chain string
 
-var _ ledger.Chain = chain("")
-
 const (
-	maxChainText = 16 << 10
-	maxHopText   = 2 << 10
-	truncated    = "*"
+	// maxChain is the greatest size of a chain in bytes. RabbitMQ closes the
+	// connection over headers of more than 128 KiB.
+	maxChain = 16 << 10
+	maxHop   = 2 << 10 // more than names that are valid can take
+	marker   = "*,"    // of a chain that was truncated
 )
 
 var errMalformed = errors.New("malformed")
 
-// append adds a hop. What is there already is not encoded again; the latest
-// hops are kept if there are too many.
+// append adds a hop. What is there already is not encoded again. Of a chain that
+// gets too long the latest hops are kept.
 func (c chain) append(hop string) chain {
 	if c == "" {
 		return chain(hop)
 	}
 	text := string(c)
-	cut := false
-	for len(text)+1+len(hop) > maxChainText || strings.Count(text, ",")+2 > report.MaxChain {
-		_, rest, ok := strings.Cut(text, ",")
-		if !ok {
-			return chain(truncated + "," + hop)
+	if len(text)+1+len(hop) <= maxChain && strings.Count(text, ",")+2 <= report.MaxChain {
+		return chain(text + "," + hop)
+	}
+	if text = latest(text, maxChain-len(marker)-1-len(hop), report.MaxChain-1); text == "" {
+		return chain(marker + hop)
+	}
+	return chain(marker + text + "," + hop)
+}
+
+// latest returns as many whole hops from the end of text as are within limits.
+func latest(text string, bytes, hops int) string {
+	begin := len(text) + 1
+	for ; hops > 0 && begin > 0; hops-- {
+		next := strings.LastIndexByte(text[:begin-1], ',') + 1
+		if len(text)-next > bytes || text[next:begin-1] == "*" {
+			break
 		}
-		text, cut = rest, true
+		begin = next
 	}
-	if cut {
-		text = truncated + "," + text
-	}
-	return chain(text + "," + hop)
+	return text[min(begin, len(text)):]
 }
 
 // last decodes the innermost hop: the one that sent the request.
 func (c chain) last() (report.Hop, error) {
-	if len(c) > maxChainText+maxHopText {
+	if len(c) > maxChain {
 		return report.Hop{}, fmt.Errorf("%w: %d bytes", errMalformed, len(c))
 	}
 	return parseHop(string(c[strings.LastIndexByte(string(c), ',')+1:]))
 }
 
-// Hops decodes the chain. One that has a malformed hop, or too many, is worth
-// nothing but its end: the hops from there on are returned.
-func (c chain) Hops() []report.Hop {
-	if len(c) > maxChainText+maxHopText {
-		return nil
-	}
-	texts := strings.Split(string(c), ",")
-	texts = texts[max(0, len(texts)-report.MaxChain):]
-	hops := make([]report.Hop, 0, len(texts))
-	for _, text := range texts {
-		h, err := parseHop(text)
+// hops decodes the chain. Up to a malformed hop it is worth nothing: those from
+// there on are returned, and whole is false.
+func (c chain) hops() (hops []report.Hop, whole bool) {
+	text := string(c)
+	hops = make([]report.Hop, 0, min(strings.Count(text, ",")+1, report.MaxChain))
+	for end, more := len(text), true; more && len(hops) < report.MaxChain; {
+		begin := strings.LastIndexByte(text[:end], ',') + 1
+		if begin == 0 && text[:end] == "*" {
+			break
+		}
+		h, err := parseHop(text[begin:end])
 		if err != nil {
-			hops = hops[:0]
-			continue
+			slices.Reverse(hops)
+			return hops, false
 		}
 		hops = append(hops, h)
+		end, more = begin-1, begin > 0
 	}
-	return hops
+	slices.Reverse(hops)
+	return hops, true
 }
 
 // hopPrefix is the part of a hop that all hops of an activation share.
-func hopPrefix(k report.Key) string {
-	return strings.Join([]string{
-		escape(k.Agent.Name), base36(k.Agent.Incarnation), escape(k.Process), base36(k.Activation),
-	}, ";") + ";"
+func hopPrefix(agent string, k report.Key) string {
+	return agent + url.PathEscape(k.Process) + ";" + base36(k.Activation) + ";"
 }
 
-// escape encodes all that could end a name, or that a header cannot carry.
-func escape(name string) string { return url.QueryEscape(name) }
+// agentPrefix is the part of a hop that all hops of an agent share.
+func agentPrefix(a report.Agent) string {
+	return url.PathEscape(a.Name) + ";" + base36(a.Incarnation) + ";"
+}
 
-func hopText(prefix string, epoch uint64, reply report.Resource, deadline time.Time, partial bool) string {
-	var b strings.Builder
-	b.Grow(len(prefix) + 48)
-	b.WriteString(prefix)
-	b.WriteString(base36(epoch))
-	b.WriteByte(';')
-	b.WriteString(string(reply[strings.LastIndexByte(string(reply), '/')+1:]))
-	b.WriteByte(';')
-	if !deadline.IsZero() {
-		b.WriteString(strconv.FormatInt(deadline.UnixMilli(), 36))
+func hopText(prefix string, epoch uint64, number string, deadline time.Time, partial bool) string {
+	b := make([]byte, 0, len(prefix)+48)
+	b = append(b, prefix...)
+	b = strconv.AppendUint(b, epoch, 36)
+	b = append(b, ';')
+	b = append(b, number...)
+	b = append(b, ';')
+	if ms := deadline.UnixMilli(); ms > 0 && ms <= maxUnixMilli {
+		b = strconv.AppendInt(b, ms, 36)
 	}
 	if partial {
-		b.WriteString(";p")
+		b = append(b, ";p"...)
 	}
-	return b.String()
-}
-
-func parseHop(text string) (h report.Hop, err error) {
-	f := strings.Split(text, ";")
-	if len(text) > maxHopText || len(f) < 7 || len(f) > 8 || len(f) == 8 && f[7] != "p" {
-		return h, fmt.Errorf("%w hop", errMalformed)
-	}
-	var numbers [4]uint64
-	for i, s := range []string{f[1], f[3], f[4], f[5]} {
-		if numbers[i], err = strconv.ParseUint(s, 36, 64); err != nil {
-			return h, fmt.Errorf("%w number", errMalformed)
-		}
-	}
-	names := [2]string{f[0], f[2]}
-	for i, s := range names {
-		if names[i], err = url.QueryUnescape(s); err != nil {
-			return h, fmt.Errorf("%w name", errMalformed)
-		}
-	}
-	agent := report.Agent{Name: names[0], Incarnation: numbers[0]}
-	h = report.Hop{
-		Key:     report.Key{Agent: agent, Process: names[1], Activation: numbers[1]},
-		Epoch:   numbers[2],
-		Reply:   report.Resource(agent.String() + "/" + base36(numbers[3])),
-		Partial: len(f) == 8,
-	}
-	if f[6] != "" {
-		ms, err := strconv.ParseInt(f[6], 36, 64)
-		if err != nil || ms < 0 || ms > maxUnixMilli {
-			return h, fmt.Errorf("%w deadline", errMalformed)
-		}
-		h.Deadline = time.UnixMilli(ms)
-	}
-	if err := h.Validate(); err != nil {
-		return h, fmt.Errorf("%w: %w", errMalformed, err)
-	}
-	return h, nil
+	return string(b)
 }
 
 // maxUnixMilli keeps deadlines within what nanoseconds since 1970 can hold.
 const maxUnixMilli = 9_000_000_000_000
 
-// toValid cuts a name to at most limit bytes of UTF-8.
-func toValid(name string, limit int) string {
-	if len(name) > limit {
-		name = name[:limit]
-		for len(name) > 0 && !utf8.RuneStart(name[len(name)-1]) {
-			name = name[:len(name)-1]
-		}
-		if r, size := utf8.DecodeLastRuneInString(name); r == utf8.RuneError && size == 1 {
-			name = name[:len(name)-1]
-		}
+func parseHop(text string) (report.Hop, error) {
+	var f [8]string
+	n := 0
+	if len(text) > maxHop {
+		return report.Hop{}, fmt.Errorf("%w hop of %d bytes", errMalformed, len(text))
 	}
-	if utf8.ValidString(name) {
-		return name
+	for field := range strings.SplitSeq(text, ";") {
+		if n == len(f) {
+			return report.Hop{}, fmt.Errorf("%w hop: too many fields", errMalformed)
+		}
+		f[n] = field
+		n++
 	}
-	name = strings.ToValidUTF8(name, "?")
-	return name[:min(len(name), limit)]
+	if n < 7 || (n == 8 && f[7] != "p") {
+		return report.Hop{}, fmt.Errorf("%w hop: fields", errMalformed)
+	}
+	p := parser{}
+	agent := report.Agent{Name: p.name(f[0]), Incarnation: p.number(f[1])}
+	h := report.Hop{
+		Key:      report.Key{Agent: agent, Process: p.name(f[2]), Activation: p.number(f[3])},
+		Epoch:    p.number(f[4]),
+		Reply:    replyName(agent, base36(p.number(f[5]))),
+		Deadline: p.deadline(f[6]),
+		Partial:  n == 8,
+	}
+	if p.err == nil {
+		p.err = h.Validate()
+	}
+	if p.err != nil {
+		return report.Hop{}, fmt.Errorf("%w hop: %w", errMalformed, p.err)
+	}
+	return h, nil
 }
+
+// replyName names the reply to one publish attempt: what its agent minted, by
+// its number.
+func replyName(a report.Agent, number string) report.Resource {
+	return report.Resource(a.String() + "/" + number)
+}
+
+// parser decodes fields until the first error.
+type parser struct{ err error }
+
+func (p *parser) name(text string) string {
+	name, err := url.PathUnescape(text)
+	p.fail(err)
+	return name
+}
+
+func (p *parser) number(text string) uint64 {
+	n, err := strconv.ParseUint(text, 36, 64)
+	p.fail(err)
+	return n
+}
+
+func (p *parser) deadline(text string) time.Time {
+	if text == "" {
+		return time.Time{}
+	}
+	ms := p.number(text)
+	if ms > maxUnixMilli {
+		p.fail(errors.New("deadline out of range"))
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(ms)) //nolint:gosec // within the range
+}
+
+func (p *parser) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+func base36(n uint64) string { return strconv.FormatUint(n, 36) }

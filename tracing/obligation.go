@@ -23,10 +23,29 @@ type Delivery struct {
 // for concurrent use, and nil is valid: nobody is known to wait.
 type Obligation struct {
 	process *Process
+	nested  bool // the process is of this obligation alone
 	reply   report.Resource
-	inbound chain
+	text    chain
 	settled atomic.Bool
+	unsound bool // an outer hop is malformed; guarded by the agent's lock
 }
+
+// inbound is the chain of an obligation as the ledger sees it.
+type inbound Obligation
+
+var _ ledger.Chain = (*inbound)(nil)
+
+// Hops implements ledger.Chain. It is called with the agent's lock held.
+func (i *inbound) Hops() []report.Hop {
+	hops, whole := i.text.hops()
+	if !whole && !i.unsound {
+		i.unsound = true
+		i.process.agent.ignored.Add(1)
+	}
+	return hops
+}
+
+var errForeign = errors.New("its last hop does not wait for this message's reply")
 
 // Receive notes that the process has received a request, whose call chain
 // Propagator has extracted into ctx, and that the request waits until Handling.
@@ -44,20 +63,22 @@ func (p *Process) Receive(ctx context.Context, d Delivery) *Obligation {
 		p.agent.ignore(err)
 		return nil
 	}
-	o := &Obligation{process: p, reply: last.Reply, inbound: c}
+	o := &Obligation{process: p, reply: last.Reply, text: c}
 	p.do(func(l *ledger.Ledger, now time.Time) {
-		l.Receive(now, p.p, ledger.Request{Reply: o.reply, Chain: c, Redelivered: d.Redelivered})
+		by, _ := l.Receive(now, p.p, ledger.Request{Reply: o.reply, Chain: (*inbound)(o), Redelivered: d.Redelivered})
+		if o.nested = by != p.p; o.nested {
+			o.process = p.agent.process(by)
+		}
 	})
 	return o
 }
-
-var errForeign = errors.New("its last hop does not wait for this message's reply")
 
 // Handling notes that the process begins to work on the request, and returns
 // the context for that work: what is called with it is waited for by the
 // process, and by those who wait for the request.
 func (p *Process) Handling(ctx context.Context, o *Obligation) context.Context {
 	if o != nil {
+		p = o.process
 		p.do(func(l *ledger.Ledger, _ time.Time) { l.Handle(p.p, o.reply) })
 	}
 	return context.WithValue(ctx, workKey, &work{process: p, obligation: o})
@@ -67,27 +88,31 @@ func (p *Process) Handling(ctx context.Context, o *Obligation) context.Context {
 // the process calls afterwards, on behalf of the same request, has no caller
 // that waits.
 func (o *Obligation) Answered() {
-	if o == nil || o.settled.Swap(true) {
-		return
-	}
-	o.process.do(func(l *ledger.Ledger, now time.Time) { l.Answered(now, o.process.p, o.reply) })
+	o.settle(func(l *ledger.Ledger, now time.Time) { l.Answered(now, o.process.p, o.reply) })
 }
 
 // Abandoned notes that nobody will answer: the request is not delivered again.
 func (o *Obligation) Abandoned() {
-	if o == nil || o.settled.Swap(true) {
-		return
-	}
-	o.process.do(func(l *ledger.Ledger, _ time.Time) { l.Abandon(o.process.p, o.reply) })
+	o.settle(func(l *ledger.Ledger, _ time.Time) { l.Abandon(o.process.p, o.reply) })
 }
 
 // Dropped notes that the process no longer has the request, since its channel
 // was closed: the broker may deliver it to somebody else.
 func (o *Obligation) Dropped() {
+	o.settle(func(l *ledger.Ledger, _ time.Time) { l.Release(o.process.p, o.reply) })
+}
+
+// settle ends the obligation, and the process that was there for it alone.
+func (o *Obligation) settle(end func(l *ledger.Ledger, now time.Time)) {
 	if o == nil || o.settled.Swap(true) {
 		return
 	}
-	o.process.do(func(l *ledger.Ledger, _ time.Time) { l.Release(o.process.p, o.reply) })
+	o.process.do(func(l *ledger.Ledger, now time.Time) {
+		end(l, now)
+		if o.nested {
+			l.Stop(now, o.process.p, report.Cancelled)
+		}
+	})
 }
 
 // chain returns the call chain that waits for the request, if it still does.
@@ -95,5 +120,5 @@ func (o *Obligation) chain() chain {
 	if o == nil || o.settled.Load() {
 		return ""
 	}
-	return o.inbound
+	return o.text
 }

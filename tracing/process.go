@@ -1,9 +1,9 @@
 package tracing
 
 import (
-	"context"
-	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/tracing/ledger"
@@ -13,9 +13,9 @@ import (
 // at a time and can block. Its methods are safe for concurrent use; those of a
 // nil Process do nothing.
 type Process struct {
-	agent  *Agent
-	p      *ledger.Process
-	prefix string // of its hops
+	agent     *Agent
+	p         *ledger.Process
+	hopPrefix string
 }
 
 // ProcessOption says something special about a process.
@@ -28,7 +28,14 @@ type processOption func(*processOptions)
 func (f processOption) apply(o *processOptions) { f(o) }
 
 // Reentrant declares that a process serves requests of its own call chain while
-// it waits: such a request does not wait for it.
+// it waits: a request that comes back to it does not wait for it, so it closes
+// no circle. Such a request is worked on by a process of its own, named after
+// this one with a number, which begins with the request and ends with the
+// answer; Process.Handling puts it into the context. Requests of other chains
+// still queue.
+//
+// Declare it only of a process that does so: otherwise a deadlock of it with
+// itself goes unseen.
 func Reentrant() ProcessOption {
 	return processOption(func(o *processOptions) { o.reentrant = true })
 }
@@ -44,12 +51,23 @@ func (a *Agent) Process(name string, opts ...ProcessOption) *Process {
 	for _, opt := range opts {
 		opt.apply(&o)
 	}
+	name = legible(name)
 	var p *ledger.Process
-	a.do(func(l *ledger.Ledger, _ time.Time) { p = l.Start(legible(name), o.reentrant) })
+	a.do(func(l *ledger.Ledger, _ time.Time) { p = l.Start(name, o.reentrant) })
+	return a.process(p)
+}
+
+// process wraps a process of the ledger.
+func (a *Agent) process(p *ledger.Process) *Process {
 	if p == nil {
 		return nil
 	}
-	return &Process{agent: a, p: p, prefix: hopPrefix(p.Key())}
+	return &Process{agent: a, p: p, hopPrefix: hopPrefix(a.hopPrefix, p.Key())}
+}
+
+// ephemeral returns a process for a caller that has none.
+func (a *Agent) ephemeral() *Process {
+	return a.Process(a.service + ".caller/" + base36(a.lastCaller.Add(1)))
 }
 
 // Name returns the process's name, empty for nil.
@@ -67,26 +85,27 @@ func (p *Process) do(f func(l *ledger.Ledger, now time.Time)) {
 	}
 }
 
-// Stop ends the activation in good order.
+// Stop ends the activation in good order. It answers nobody any more.
 func (p *Process) Stop() {
 	p.do(func(l *ledger.Ledger, now time.Time) { l.Stop(now, p.p, report.Cancelled) })
 }
 
-// Crash ends the activation: what it held is gone, and answers nobody.
+// Crash ends the activation: what it held is gone, and it answers nobody.
 func (p *Process) Crash() {
 	p.do(func(l *ledger.Ledger, now time.Time) { l.Stop(now, p.p, report.Crashed) })
 }
 
 // Hold notes that the process holds a lock, permit or buffer, whose name is
-// unique in the cluster. A lock that several may hold and of which all must be
-// released before another gets it is one resource for each.
+// unique in the cluster. A wait of the process for it is granted by that. A lock
+// that several may hold and of which all must be released before another gets
+// it is one resource for each.
 func (p *Process) Hold(kind report.Kind, resource string) {
-	p.do(func(l *ledger.Ledger, _ time.Time) { l.Hold(p.p, report.Resource(legible(resource)), kind) })
+	p.do(func(l *ledger.Ledger, _ time.Time) { l.Hold(p.p, report.Resource(resource), kind) })
 }
 
 // Release notes that the process no longer holds what it held.
 func (p *Process) Release(resource string) {
-	p.do(func(l *ledger.Ledger, _ time.Time) { l.Release(p.p, report.Resource(legible(resource))) })
+	p.do(func(l *ledger.Ledger, _ time.Time) { l.Release(p.p, report.Resource(resource)) })
 }
 
 // Joined notes that the process is about to consume a queue. A consumer that
@@ -101,28 +120,19 @@ func (p *Process) Left(queue string) {
 	p.do(func(l *ledger.Ledger, _ time.Time) { l.Leave(p.p, queue) })
 }
 
-// WithProcess returns a context in which the process is the one that waits when
-// something called with that context blocks.
-func WithProcess(ctx context.Context, p *Process) context.Context {
-	return context.WithValue(ctx, workKey, &work{process: p})
-}
-
-// ProcessFrom returns the process of a context, nil if it has none.
-func ProcessFrom(ctx context.Context) *Process { return workOf(ctx).process }
-
-// Detach returns a context for a goroutine that a handler starts and does not
-// await. What that goroutine calls is waited for by nobody else: it runs for no
-// process and carries no call chain.
-func Detach(ctx context.Context) context.Context {
-	return context.WithValue(ctx, workKey, &work{})
-}
-
-// legible makes a name fit to be reported: bounded and UTF-8.
+// legible makes the name of a process fit to be reported: it is for people, and
+// the activation tells processes apart.
 func legible(name string) string {
 	if name == "" {
 		return "unnamed"
 	}
-	return toValid(name, report.MaxName)
+	name = strings.ToValidUTF8(name, "?")
+	if len(name) <= report.MaxName {
+		return name
+	}
+	end := report.MaxName
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
 }
-
-func base36(n uint64) string { return strconv.FormatUint(n, 36) }

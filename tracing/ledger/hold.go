@@ -192,11 +192,13 @@ func (l *Ledger) Answered(now time.Time, p *Process, reply report.Resource) {
 }
 
 // Hold notes that p holds a lock, a permit or a buffer, so that it can grant
-// it.
+// it. If p waits for it, that wait is granted: p must not seem to wait for
+// itself.
 func (l *Ledger) Hold(p *Process, r report.Resource, kind report.Kind) {
 	if p == nil || p.stopped {
 		return
 	}
+	l.grant(p, r)
 	h := l.take(p, r, kind)
 	if h == nil {
 		return

@@ -89,9 +89,10 @@ func (p *Process) waitsForOthers() bool {
 // Grant notes that one of the resources that p waits for was granted. It
 // reports whether that was all p needed, and has then ended the epoch.
 func (l *Ledger) Grant(_ time.Time, p *Process, r report.Resource) (free bool) {
-	if p == nil {
-		return false
-	}
+	return p != nil && l.grant(p, r)
+}
+
+func (l *Ledger) grant(p *Process, r report.Resource) (free bool) {
 	for i := range p.waits {
 		if p.waits[i].Resource != r {
 			continue
