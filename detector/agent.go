@@ -47,6 +47,11 @@ func (d *Detector) report(b *report.Batch) {
 			d.stats.Stale++
 		}
 	}
+	for _, n := range d.speakers {
+		d.spread(n)
+	}
+	clear(d.speakers)
+	d.speakers = d.speakers[:0]
 	if b.Answer != nil {
 		if r := d.rounds[b.Answer.Round]; r != nil {
 			r.answered(b)

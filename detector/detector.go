@@ -24,6 +24,7 @@ type Detector struct {
 	stranger  waitfor.Process   // the consumer that may exist where membership is unknown; never blocked
 	graves    []grave           // nodes that went on, oldest first
 	expiries  expiries          // of hints
+	speakers  []*node           // whose holds are news, in the batch at hand
 
 	verdicts  map[string]*verdict // standing, by ID
 	rounds    map[uint64]*round   // questions under way

@@ -21,32 +21,49 @@ type hint struct {
 	owes report.Resource // "" for the outermost
 }
 
-// hint spreads the chain of a hold over the nodes that it speaks of.
-func (d *Detector) hint(from *node, h *report.Hold) {
-	if len(h.Chain) == 0 {
-		return
+// spread makes the chains of a node's holds its hints, and takes back what
+// earlier ones said and these do not. It comes after all states of a batch have
+// been taken, since most of what their chains say is then known first-hand.
+func (d *Detector) spread(from *node) {
+	earlier := from.hinted
+	from.hinted = nil
+	if from.blocked {
+		for _, h := range from.holds {
+			d.hint(from, &h)
+		}
 	}
+	d.dropHints(from, earlier)
+}
+
+// hint tells the nodes that the chain of a hold speaks of, but for those that
+// have spoken for themselves of that epoch or a later one.
+func (d *Detector) hint(from *node, h *report.Hold) {
 	id := hintID{from, h.Resource}
 	var owes report.Resource
-	var spoken []*node
 	for _, hop := range h.Chain {
-		if n := d.node(hop.Key); n != from {
-			if n.hints == nil {
-				n.hints = make(map[hintID]hint)
-			}
-			n.hints[id] = hint{hop, owes}
-			spoken = append(spoken, n)
-			if !hop.Deadline.IsZero() {
-				heap.Push(&d.expiries, expiry{hop.Deadline, n, id})
-			}
-			d.refresh(n)
+		if n := d.node(hop.Key); n != from && n.epoch < hop.Epoch {
+			d.setHint(n, id, hint{hop, owes})
 		}
 		owes = hop.Reply
 	}
-	if from.hinted == nil {
-		from.hinted = make(map[hintID][]*node)
+}
+
+func (d *Detector) setHint(n *node, id hintID, h hint) {
+	if n.hints == nil {
+		n.hints = make(map[hintID]hint)
 	}
-	from.hinted[id] = spoken
+	if id.from.hinted == nil {
+		id.from.hinted = make(map[hintID][]*node)
+	}
+	id.from.hinted[id] = append(id.from.hinted[id], n)
+	if n.hints[id] == h {
+		return
+	}
+	n.hints[id] = h
+	if !h.Deadline.IsZero() {
+		heap.Push(&d.expiries, expiry{h.Deadline, n, id})
+	}
+	d.refresh(n)
 }
 
 // dropHints takes back what the chains of a node's earlier holds said and

@@ -103,8 +103,6 @@ func (d *Detector) accept(s *report.State) bool {
 	if n.blocked {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 	}
-	earlier := n.hinted
-	n.hinted = nil
 	n.endEpoch(s)
 	n.epoch, n.seq, n.base = s.Epoch, s.Seq, s.Seq
 	n.blocked, n.waits, n.need = len(s.Waits) > 0, s.Waits, s.Need
@@ -119,10 +117,10 @@ func (d *Detector) accept(s *report.State) bool {
 		d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
 	}
 	for _, h := range s.Holds {
-		d.takeHold(n, h)
+		n.holds[h.Resource] = h
 	}
-	d.dropHints(n, earlier)
 	d.refresh(n)
+	d.speakers = append(d.speakers, n)
 	return true
 }
 
@@ -140,19 +138,12 @@ func (d *Detector) acceptAddition(n *node, s *report.State) bool {
 	}
 	for _, h := range s.Holds {
 		if _, known := n.holds[h.Resource]; !known {
-			d.takeHold(n, h)
+			n.holds[h.Resource] = h
 			d.showHold(n, h.Resource)
+			d.hint(n, &h)
 		}
 	}
 	return true
-}
-
-// takeHold records a hold and, while the node is blocked, what its chain hints.
-func (d *Detector) takeHold(n *node, h report.Hold) {
-	n.holds[h.Resource] = h
-	if n.blocked {
-		d.hint(n, &h)
-	}
 }
 
 // endEpoch notes how the epoch in which the node was known to be blocked ended,
