@@ -28,9 +28,6 @@ type Config struct {
 	Log       *slog.Logger // nil: discarded
 }
 
-// maxStates is how many states one message carries at most.
-const maxStates = 256
-
 // Run ships the agent's reports until ctx ends, and says so then. It returns
 // nil, or an error at once if the URL cannot be used. An agent must have no
 // more than one exporter. Without an agent, Run only waits for the end of ctx.
@@ -42,7 +39,10 @@ func Run(ctx context.Context, agent *tracing.Agent, cfg Config) error {
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = 500 * time.Millisecond
 	}
-	e := &exporter{agent: agent, cfg: cfg}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	e := &exporter{agent: agent, cfg: cfg, leaving: ctx.Done()}
 	session := amqpsession.Config{URL: cfg.URL, Name: "waitgraph-agent " + agent.ID().Name, Dial: cfg.Dial, Log: cfg.Log}
 	err := amqpsession.Keep(ctx, session, e.session)
 	if ctx.Err() != nil {
@@ -52,7 +52,7 @@ func Run(ctx context.Context, agent *tracing.Agent, cfg Config) error {
 }
 
 // Start runs Run in the background. The stop that it returns ends it and waits
-// until the detector has been told, a second at most.
+// until the detector has been told, about a second at most.
 func Start(ctx context.Context, agent *tracing.Agent, cfg Config) (stop func(), err error) {
 	if err := amqpsession.Check(cfg.URL); err != nil {
 		return nil, fmt.Errorf("export reports: %w", err)
@@ -67,8 +67,10 @@ func Start(ctx context.Context, agent *tracing.Agent, cfg Config) (stop func(), 
 }
 
 type exporter struct {
-	agent *tracing.Agent
-	cfg   Config
+	agent   *tracing.Agent
+	cfg     Config
+	leaving <-chan struct{} // closed when the agent is to take its leave
+	warned  time.Time
 }
 
 // session is the exporter's life on one pair of connections.
@@ -77,25 +79,25 @@ func (e *exporter) session(ctx context.Context, publish, consume *amqp.Connectio
 	if err != nil {
 		return err
 	}
-	ch, err := publish.Channel()
+	out, err := e.outbox(publish)
 	if err != nil {
-		return fmt.Errorf("open channel: %w", err)
+		return err
 	}
-	if err := ch.ExchangeDeclare(wire.Exchange, amqp.ExchangeTopic, true, false, false, false, nil); err != nil {
-		return fmt.Errorf("declare exchange: %w", err)
-	}
-	out := &outbox{exporter: e, ch: ch}
+	// Nobody knows what became of what was sent before.
 	if err := out.report(ctx, e.agent.Answer(report.Question{Everything: true})); err != nil {
 		return err
 	}
 	err = e.serve(ctx, out, questions)
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		last := e.agent.Heartbeat()
-		last.Heartbeat.Leaving = true
-		return out.report(context.WithoutCancel(ctx), last)
+	select {
+	case <-e.leaving:
+		return out.leave(context.WithoutCancel(ctx))
+	default:
+		return err
 	}
-	return err
 }
+
+// maxQuestions is how many questions are taken ahead of their answers.
+const maxQuestions = 32
 
 // questions begins to consume the agent's own queue.
 func (e *exporter) questions(consume *amqp.Connection) (<-chan amqp.Delivery, error) {
@@ -104,10 +106,15 @@ func (e *exporter) questions(consume *amqp.Connection) (<-chan amqp.Delivery, er
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
 	name := wire.QuestionQueue(e.agent.ID())
-	if _, err := ch.QueueDeclare(name, false, true, true, false, nil); err != nil {
+	const durable, autoDelete, exclusive, noWait = false, true, true, false
+	if _, err := ch.QueueDeclare(name, durable, autoDelete, exclusive, noWait, nil); err != nil {
 		return nil, fmt.Errorf("declare queue: %w", err)
 	}
-	questions, err := ch.Consume(name, "", true, true, false, false, nil)
+	if err := ch.Qos(maxQuestions, 0, false); err != nil {
+		return nil, fmt.Errorf("set prefetch: %w", err)
+	}
+	const autoAck, noLocal = false, false
+	questions, err := ch.Consume(name, "", autoAck, exclusive, noLocal, noWait, nil)
 	if err != nil {
 		return nil, fmt.Errorf("consume questions: %w", err)
 	}
@@ -141,52 +148,12 @@ func (e *exporter) serve(ctx context.Context, out *outbox, questions <-chan amqp
 	}
 }
 
-// outbox publishes batches on one channel.
-type outbox struct {
-	*exporter
-	ch *amqp.Channel
-}
+// warnEvery keeps what goes wrong again and again from filling the log.
+const warnEvery = 10 * time.Second
 
-// drain ships what the agent has to report by now.
-func (o *outbox) drain(ctx context.Context) error {
-	for {
-		b := o.agent.Collect(maxStates)
-		if len(b.States) == 0 && b.Heartbeat == nil {
-			return nil
-		}
-		if err := o.report(ctx, b); err != nil {
-			return err
-		}
+func (e *exporter) warn(ctx context.Context, what string, err error) {
+	if now := time.Now(); now.Sub(e.warned) >= warnEvery {
+		e.warned = now
+		e.cfg.Log.WarnContext(ctx, what, "agent", e.agent.ID().String(), "error", err)
 	}
-}
-
-// answer answers one question. One that makes no sense is dropped.
-func (o *outbox) answer(ctx context.Context, d *amqp.Delivery) error {
-	q, err := wire.DecodeQuestion(d.Body)
-	if err != nil {
-		if o.cfg.Log != nil {
-			o.cfg.Log.WarnContext(ctx, "drop question", "error", err)
-		}
-		return nil
-	}
-	if q.Everything {
-		return o.report(ctx, o.agent.Answer(*q))
-	}
-	return o.publish(ctx, "", d.ReplyTo, o.agent.Answer(*q))
-}
-
-func (o *outbox) report(ctx context.Context, b report.Batch) error {
-	return o.publish(ctx, wire.Exchange, wire.ReportKey(b.Service), b)
-}
-
-func (o *outbox) publish(ctx context.Context, exchange, key string, b report.Batch) error {
-	body, err := wire.EncodeBatch(time.Now(), &b)
-	if err != nil {
-		return fmt.Errorf("encode batch: %w", err)
-	}
-	msg := amqp.Publishing{ContentType: wire.ContentTypeBatch, DeliveryMode: amqp.Transient, Body: body}
-	if err := o.ch.PublishWithContext(ctx, exchange, key, false, false, msg); err != nil {
-		return fmt.Errorf("publish batch: %w", err)
-	}
-	return nil
 }

@@ -18,10 +18,10 @@ func (l *Ledger) Answer(now time.Time, q report.Question) report.Batch {
 		return l.everything(now)
 	}
 	l.taken.forget(now)
-	b := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}
+	b, hops := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}, maxBatchHops
 	for _, k := range q.Processes {
 		if p := l.procs[k.Activation]; p != nil && p.key == k && !p.stopped {
-			b.States = append(b.States, l.tell(p))
+			b.States = append(b.States, l.tell(p, &hops))
 		} else {
 			b.Answer.Unknown = append(b.Answer.Unknown, l.own(k)...)
 		}
@@ -45,7 +45,7 @@ func (l *Ledger) own(k report.Key) []report.Key {
 
 // tell makes a complete report of p to one detector. What is news in it is
 // published later, if it has to do with a wait.
-func (l *Ledger) tell(p *Process) report.State {
+func (l *Ledger) tell(p *Process, hops *int) report.State {
 	if !p.blocked() {
 		p.stale = true // what an active process does is not kept track of
 	}
@@ -54,7 +54,7 @@ func (l *Ledger) tell(p *Process) report.State {
 		l.pending.remove(p)
 		l.dirty.push(p)
 	}
-	return p.state()
+	return p.state(hops)
 }
 
 // everything publishes the complete set of reported states, under new numbers:
@@ -67,11 +67,11 @@ func (l *Ledger) everything(now time.Time) report.Batch {
 		}
 	}
 	slices.SortFunc(all, func(a, b *Process) int { return cmp.Compare(a.key.Activation, b.key.Activation) })
-	b := report.Batch{Agent: l.agent, States: make([]report.State, 0, len(all))}
+	b, hops := report.Batch{Agent: l.agent, States: make([]report.State, 0, len(all))}, maxBatchHops
 	for _, p := range all {
 		l.dirty.remove(p)
 		p.stale, p.whole = true, true
-		b.States = append(b.States, l.publish(p))
+		b.States = append(b.States, l.publish(p, &hops))
 		l.bury(p)
 	}
 	b.Heartbeat = l.Heartbeat(now).Heartbeat

@@ -13,9 +13,9 @@ const (
 	// maxBatchHolds is how many holds a batch may have before another state
 	// is left to the next one.
 	maxBatchHolds = 10_000
-	// maxStateHops is how many hops one state carries. Chains are hints: the
-	// holds beyond go without.
-	maxStateHops = 10_000
+	// maxBatchHops is how many hops a batch carries. Chains are hints: a hold
+	// beyond goes without.
+	maxBatchHops = 20_000
 )
 
 // Dirty reports whether Collect has something to return.
@@ -26,11 +26,13 @@ func (l *Ledger) Dirty() bool { return l.dirty.len > 0 || l.moved }
 // now. A change of memberships comes with a heartbeat.
 func (l *Ledger) Collect(now time.Time, limit int) report.Batch {
 	b := report.Batch{Agent: l.agent}
-	for p, holds := l.dirty.first, 0; p != nil && len(b.States) < limit && holds < maxBatchHolds; p = l.dirty.first {
+	hops, holds := maxBatchHops, maxBatchHolds
+	for p := l.dirty.first; p != nil && len(b.States) < limit && hops > 0 && holds > 0; p = l.dirty.first {
 		l.dirty.remove(p)
 		if p.newsworthy() {
-			b.States = append(b.States, l.publish(p))
-			holds += len(b.States[len(b.States)-1].Holds)
+			s := l.publish(p, &hops)
+			holds -= len(s.Holds)
+			b.States = append(b.States, s)
 		}
 		l.bury(p)
 	}
@@ -52,12 +54,12 @@ func (p *Process) newsworthy() bool {
 // that were numbered by an answer and have not been published.
 func (l *Ledger) Heartbeat(now time.Time) report.Batch {
 	l.taken.forget(now)
-	b := report.Batch{Agent: l.agent}
+	b, hops := report.Batch{Agent: l.agent}, maxBatchHops
 	for p := l.dirty.first; p != nil; {
 		next := p.links[dirtySlot].next
 		if p.seq != p.published {
 			l.dirty.remove(p)
-			b.States = append(b.States, l.publish(p))
+			b.States = append(b.States, l.publish(p, &hops))
 			l.bury(p)
 		}
 		p = next
@@ -96,14 +98,15 @@ func (l *Ledger) number(p *Process) {
 }
 
 // publish makes the report that all detectors are sent next. It is an addition
-// if p has only grown since the last one, and that was the one before.
-func (l *Ledger) publish(p *Process) report.State {
+// if p has only grown since the last one, and that was the one before. It takes
+// the hops that it carries from the batch's.
+func (l *Ledger) publish(p *Process, hops *int) report.State {
 	l.number(p)
 	var s report.State
 	if p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1 {
-		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds()}
+		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds(hops)}
 	} else {
-		s = p.state()
+		s = p.state(hops)
 	}
 	for _, h := range p.fresh {
 		if h.fresh = false; h.gone {
@@ -118,10 +121,10 @@ func (l *Ledger) publish(p *Process) report.State {
 }
 
 // state is the complete report of p under its present number.
-func (p *Process) state() report.State {
+func (p *Process) state(hops *int) report.State {
 	s := report.State{
 		Key: p.key, Epoch: p.epoch, Seq: p.seq, Breach: p.breach,
-		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(),
+		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(hops),
 	}
 	if p.ended.Epoch != 0 {
 		ended := p.ended
@@ -130,11 +133,11 @@ func (p *Process) state() report.State {
 	return s
 }
 
-func (p *Process) freshHolds() []report.Hold {
-	holds, hops := make([]report.Hold, 0, len(p.fresh)), maxStateHops
+func (p *Process) freshHolds(hops *int) []report.Hold {
+	holds := make([]report.Hold, 0, len(p.fresh))
 	for _, h := range p.fresh {
 		if !h.gone {
-			holds = append(holds, h.report(&hops))
+			holds = append(holds, h.report(hops))
 		}
 	}
 	return holds
@@ -142,11 +145,11 @@ func (p *Process) freshHolds() []report.Hold {
 
 // allHolds lists what p holds, sorted; of an active process only what others
 // may be taken for the holder of.
-func (p *Process) allHolds() []report.Hold {
-	holds, hops := make([]report.Hold, 0, len(p.holds)), maxStateHops
+func (p *Process) allHolds(hops *int) []report.Hold {
+	holds := make([]report.Hold, 0, len(p.holds))
 	for _, h := range p.holds {
 		if p.blocked() || h.shared {
-			holds = append(holds, h.report(&hops))
+			holds = append(holds, h.report(hops))
 		}
 	}
 	slices.SortFunc(holds, func(a, b report.Hold) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
