@@ -12,7 +12,7 @@ const parkedMax = 1 << 20
 type blockade struct {
 	blocked bool
 	parked  []frame
-	bytes   int
+	size    int           // of what is parked, in bytes
 	gate    chan struct{} // closed when the reading goroutine may go on; nil: it need not wait
 }
 
@@ -30,8 +30,8 @@ func (c *conn) holds(f frame) bool {
 
 func (b *blockade) park(f frame) {
 	b.parked = append(b.parked, f.clone())
-	b.bytes += len(f.payload)
-	if b.bytes > parkedMax && b.gate == nil {
+	b.size += len(f.payload)
+	if b.size > parkedMax && b.gate == nil {
 		b.gate = make(chan struct{})
 	}
 }
@@ -65,8 +65,7 @@ func (c *conn) unblock() {
 
 // quit ends the connection for an error outside of the reading goroutine.
 func (c *conn) quit(err error) {
-	var refused *replyError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*replyError](err); ok {
 		c.fail(refused)
 		return
 	}

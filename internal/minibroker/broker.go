@@ -54,7 +54,7 @@ func (b *Broker) release() {
 // Serve accepts connections until Close, which makes it return nil, or until the
 // listener fails. It closes the listener.
 func (b *Broker) Serve(l net.Listener) error {
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	if !b.listen(l) {
 		return nil
 	}

@@ -105,7 +105,7 @@ func (ch *channel) release() {
 	ch.closing = true
 	held := ch.unacked
 	ch.unacked, ch.incoming = nil, nil
-	byQueue(held, (*queue).requeue)
+	requeue(held)
 	for len(ch.consumers) > 0 {
 		ch.consumers[0].leave()
 	}
@@ -148,9 +148,8 @@ func settled(ds []*delivery) []*delivery {
 	return ds
 }
 
-// byQueue calls do for each queue of the deliveries, in the order of the first of
-// each.
-func byQueue(ds []*delivery, do func(q *queue, es []*entry)) {
+// requeue puts the messages back, queue by queue in the order of the first of each.
+func requeue(ds []*delivery) {
 	var order []*queue
 	entries := map[*queue][]*entry{}
 	for _, d := range ds {
@@ -161,6 +160,6 @@ func byQueue(ds []*delivery, do func(q *queue, es []*entry)) {
 		entries[q] = append(entries[q], d.entry)
 	}
 	for _, q := range order {
-		do(q, entries[q])
+		q.requeue(entries[q])
 	}
 }

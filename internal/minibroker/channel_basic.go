@@ -117,13 +117,13 @@ func (ch *channel) acknowledge(tag uint64, multiple, back bool) error {
 	if err != nil {
 		return err
 	}
-	byQueue(ds, func(q *queue, es []*entry) {
-		if back {
-			q.requeue(es)
-		} else {
-			q.run()
-		}
-	})
+	if back {
+		requeue(ds)
+		return nil
+	}
+	for _, d := range ds {
+		d.consumer.queue.run()
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
 	"maps"
 	"net"
 	"slices"
@@ -76,8 +77,7 @@ func (c *conn) read() {
 			err = c.receive(f)
 		}
 	}
-	var refused *replyError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*replyError](err); ok {
 		c.broker.acquire()
 		c.fail(refused)
 		c.broker.release()
@@ -130,8 +130,8 @@ func (c *conn) carryOut(f frame) error {
 		return nil
 	}
 	err := ch.receive(f)
-	var refused *replyError
-	if !errors.As(err, &refused) {
+	refused, ok := errors.AsType[*replyError](err)
+	if !ok {
 		return err
 	}
 	refused.method = ch.method
@@ -201,13 +201,24 @@ func (c *conn) close() {
 		return
 	}
 	c.closing = true
-	for _, id := range slices.Sorted(maps.Keys(c.channels)) {
-		c.channels[id].release()
+	for ch := range c.inOrder() {
+		ch.release()
 	}
 	for q := range c.exclusive {
 		c.broker.vhost.deleteQueue(q)
 	}
 	c.unhold()
+}
+
+// inOrder yields the channels by their numbers.
+func (c *conn) inOrder() iter.Seq[*channel] {
+	return func(yield func(*channel) bool) {
+		for _, id := range slices.Sorted(maps.Keys(c.channels)) {
+			if !yield(c.channels[id]) {
+				return
+			}
+		}
+	}
 }
 
 // awaitCloseOK reads on until the client has seen the end, so that closing the
@@ -217,12 +228,11 @@ func (c *conn) awaitCloseOK() {
 	_ = c.nc.SetReadDeadline(time.Now().Add(closeGrace))
 	for {
 		f, err := c.frames.next()
-		var malformed *replyError
-		switch {
-		case errors.As(err, &malformed):
+		if _, malformed := errors.AsType[*replyError](err); malformed {
 			_, _ = io.Copy(io.Discard, c.frames.r)
 			return
-		case err != nil, f.isMethod(connectionCloseOK):
+		}
+		if err != nil || f.isMethod(connectionCloseOK) {
 			return
 		}
 	}

@@ -6,9 +6,10 @@
 // What it does, it does as RabbitMQ 3.10 does, down to reply codes and texts; a
 // conformance suite drives the same client against both and wants no
 // difference. What it does not do, it refuses with 540 NOT_IMPLEMENTED rather
-// than to pretend: transactions, basic.recover, bindings between exchanges,
-// exchanges of type headers, global prefetch, priorities, dead lettering and
-// queue types other than classic.
+// than to pretend: transactions, basic.get and basic.recover, bindings between
+// exchanges, exchanges of type headers, global prefetch, priorities, dead
+// lettering and queue types other than classic. Routing by the headers CC and BCC
+// is not done either, silently.
 //
 // # How it is built
 //
@@ -35,9 +36,11 @@
 // when the reply is. Where RabbitMQ lets a moment pass, for example between a
 // connection's close and the end of its exclusive queues, none passes here.
 //
-// A connection that does not read gets no deliveries beyond [outgoingSoft] bytes
-// of backlog, its messages stay in their queues or go to other consumers. One
-// that goes on asking for replies without reading them is dropped beyond
-// [outgoingHard]. Nobody else waits for either. Queues without x-max-length
-// grow until memory ends.
+// A connection that does not read gets no deliveries beyond 1 MiB of backlog: its
+// messages stay in their queues or go to other consumers. One that goes on asking
+// for answers without reading them is dropped beyond 16 MiB. Nobody else waits for
+// either. Queues without x-max-length grow until memory ends.
+//
+// For tests of what goes wrong, [Broker.DropConnections] fails like a network and
+// [Broker.Block] like a broker that is short of memory.
 package minibroker

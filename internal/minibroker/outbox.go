@@ -58,7 +58,7 @@ func (c *conn) accepts() bool {
 // write is the writing goroutine: it writes whatever there is until the
 // connection ends, and heartbeats while there is nothing.
 func (c *conn) write() {
-	defer c.nc.Close()
+	defer func() { _ = c.nc.Close() }()
 	idle := time.NewTimer(c.pause)
 	defer idle.Stop()
 	var buf []byte
@@ -113,9 +113,9 @@ func (c *conn) take(written []byte) (buf []byte, more bool) {
 	return buf, !c.finished
 }
 
-// feed lets the connection's consumers have what they could not take.
+// feed lets the connection's consumers have what they could not take before.
 func (c *conn) feed() {
-	for _, ch := range c.channels {
+	for ch := range c.inOrder() {
 		for _, cs := range ch.consumers {
 			if cs.queue != nil {
 				cs.queue.run()

@@ -84,11 +84,14 @@ func body(e *encoder, b string) {
 	e.end()
 }
 
-var violations = []struct {
+// violation is something that closes the connection with the code.
+type violation struct {
 	name string
 	code uint16
 	send func(e *encoder)
-}{
+}
+
+var violations = []violation{
 	{"a frame without its end mark", frameError, func(e *encoder) {
 		e.begin(frameMethod, 1).end()
 		e.buf[len(e.buf)-1] = 0
@@ -116,47 +119,54 @@ var violations = []struct {
 
 // TestViolations sends what no client should to either broker.
 func TestViolations(t *testing.T) {
-	for _, v := range violations {
-		t.Run("minibroker/"+v.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := New()
-				defer b.Close()
-				violate(newRawClient(t, b.Pipe()), v.code, v.send)
+	t.Run("minibroker", func(t *testing.T) {
+		for _, v := range violations {
+			t.Run(v.name, func(t *testing.T) { violateEmbedded(t, v) })
+		}
+	})
+	t.Run("rabbitmq", func(t *testing.T) {
+		u, err := url.Parse(os.Getenv("AMQP_URL"))
+		if err != nil || u.Host == "" {
+			t.Skip("AMQP_URL is not set")
+		}
+		for _, v := range violations {
+			t.Run(v.name, func(t *testing.T) {
+				t.Parallel()
+				nc, err := net.DialTimeout("tcp", u.Host, 10*time.Second)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
+				v.commit(newRawClient(t, nc))
 			})
-		})
-		t.Run("rabbitmq/"+v.name, func(t *testing.T) {
-			u, err := url.Parse(os.Getenv("AMQP_URL"))
-			if err != nil || u.Host == "" {
-				t.Skip("AMQP_URL is not set")
-			}
-			nc, err := net.Dial("tcp", u.Host)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = nc.SetDeadline(time.Now().Add(10 * time.Second))
-			violate(newRawClient(t, nc), v.code, v.send)
-		})
-	}
+		}
+	})
 }
 
-func violate(c *rawClient, code uint16, send func(e *encoder)) {
-	defer c.Conn.Close()
+func violateEmbedded(t *testing.T, v violation) {
+	synctest.Test(t, func(t *testing.T) {
+		b := New()
+		defer b.Close()
+		v.commit(newRawClient(t, b.Pipe()))
+	})
+}
+
+// commit sends the violation on an open connection and wants it closed.
+func (v violation) commit(c *rawClient) {
+	defer c.Close()
 	c.open(0)
-	go c.send(send)
-	if got := c.expect(connectionClose).short(); got != code {
-		c.Errorf("closed with %d, want %d", got, code)
+	go c.send(v.send)
+	if got := c.expect(connectionClose).short(); got != v.code {
+		c.Errorf("closed with %d, want %d", got, v.code)
 	}
 	c.send(func(e *encoder) { e.method(0, connectionCloseOK).end() })
 	c.closes()
 }
 
-// What RabbitMQ would answer otherwise, or not at all.
+// TestRefusals sends what RabbitMQ knows and this broker does not, and what RabbitMQ
+// answers by an internal error.
 func TestRefusals(t *testing.T) {
-	for _, v := range []struct {
-		name string
-		code uint16
-		send func(e *encoder)
-	}{
+	for _, v := range []violation{
 		{"a transaction", notImplemented, func(e *encoder) { e.method(1, 90<<16|10).end() }},
 		{"basic.get", notImplemented, func(e *encoder) { e.method(1, classBasic<<16|70).short(0).shortstr("q").octet(0).end() }},
 		{"basic.recover", notImplemented, func(e *encoder) { e.method(1, classBasic<<16|110).octet(1).end() }},
@@ -183,13 +193,7 @@ func TestRefusals(t *testing.T) {
 			contentHeader(e, 0, 0x20, 0, 0, 0, 0, 3, 1, 'a', '?')
 		}},
 	} {
-		t.Run(v.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				b := New()
-				defer b.Close()
-				violate(newRawClient(t, b.Pipe()), v.code, v.send)
-			})
-		})
+		t.Run(v.name, func(t *testing.T) { violateEmbedded(t, v) })
 	}
 }
 
@@ -197,7 +201,7 @@ func TestAnotherProtocolIsToldWhichOneIsSpoken(t *testing.T) {
 	b := New()
 	defer b.Close()
 	c := newRawClient(t, b.Pipe())
-	defer c.Conn.Close()
+	defer c.Close()
 	go c.send(func(e *encoder) { e.buf = append(e.buf, "AMQP\x00\x01\x00\x00"...) })
 	answer, err := io.ReadAll(c.frames.r)
 	if string(answer) != protocolHeader || err != nil {
