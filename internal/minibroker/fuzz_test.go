@@ -11,8 +11,8 @@ import (
 )
 
 // FuzzFrames feeds bytes to a connection that is open, as a client's frames.
-// Whatever they are, the broker carries them out or refuses them, and what it
-// writes is well formed.
+// Whatever they are, the broker carries them out or refuses them, its state stays
+// sound, and what it writes is well formed.
 func FuzzFrames(f *testing.F) {
 	for _, v := range violations {
 		var e encoder
@@ -22,6 +22,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(session())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := newConn(New(), nil, 0)
+		c.broker.conns[c] = struct{}{}
 		c.tuning = tuning{channelMax: offeredChannelMax, frameMax: frameMaxUntuned}
 		in := frameReader{r: bufio.NewReader(bytes.NewReader(data)), max: frameMaxUntuned}
 		for {
@@ -29,10 +30,13 @@ func FuzzFrames(f *testing.F) {
 			if err != nil || c.receive(fr) != nil {
 				break
 			}
+			if err := c.broker.checkInvariants(); err != nil {
+				t.Fatal(err)
+			}
 		}
 		c.close()
-		if v := c.broker.vhost; len(v.queues)+len(v.replyTo) > bytes.Count(data, []byte{frameEnd}) {
-			t.Errorf("%d queues of %d bytes", len(v.queues), len(data))
+		if err := c.broker.checkInvariants(); err != nil {
+			t.Fatal(err)
 		}
 		out := frameReader{r: bufio.NewReader(bytes.NewReader(c.out.buf)), max: frameMaxUntuned}
 		for n := 0; n < len(c.out.buf); {
