@@ -104,6 +104,10 @@ func (d *Detector) accept(s *report.State) bool {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 	}
 	n.endEpoch(s)
+	known := n.holds
+	if s.Epoch != n.epoch {
+		known = nil
+	}
 	n.epoch, n.seq, n.base = s.Epoch, s.Seq, s.Seq
 	n.blocked, n.waits, n.need = len(s.Waits) > 0, s.Waits, s.Need
 	n.holds = make(map[report.Resource]report.Hold, len(s.Holds))
@@ -117,6 +121,9 @@ func (d *Detector) accept(s *report.State) bool {
 		d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
 	}
 	for _, h := range s.Holds {
+		if before, ok := known[h.Resource]; ok && len(h.Chain) == 0 {
+			h.Chain = before.Chain // an answer leaves out what was reported
+		}
 		n.holds[h.Resource] = h
 	}
 	d.refresh(n)

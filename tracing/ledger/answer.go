@@ -18,10 +18,10 @@ func (l *Ledger) Answer(now time.Time, q report.Question) report.Batch {
 		return l.everything(now)
 	}
 	l.taken.forget(now)
-	b, hops := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}, maxBatchHops
+	b := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}
 	for _, k := range q.Processes {
 		if p := l.procs[k.Activation]; p != nil && p.key == k && !p.stopped {
-			b.States = append(b.States, l.tell(p, &hops))
+			b.States = append(b.States, l.tell(p))
 		} else {
 			b.Answer.Unknown = append(b.Answer.Unknown, l.own(k)...)
 		}
@@ -43,9 +43,10 @@ func (l *Ledger) own(k report.Key) []report.Key {
 	return []report.Key{k}
 }
 
-// tell makes a complete report of p to one detector. What is news in it is
-// published later, if it has to do with a wait.
-func (l *Ledger) tell(p *Process, hops *int) report.State {
+// tell makes a complete report of p to one detector, without call chains: the
+// processes in them that matter are asked too. What is news in it is published
+// later, if it has to do with a wait.
+func (l *Ledger) tell(p *Process) report.State {
 	if !p.blocked() {
 		p.stale = true // what an active process does is not kept track of
 	}
@@ -54,7 +55,7 @@ func (l *Ledger) tell(p *Process, hops *int) report.State {
 		l.pending.remove(p)
 		l.dirty.push(p)
 	}
-	return p.state(hops)
+	return p.state(new(int))
 }
 
 // everything publishes the complete set of reported states, under new numbers:

@@ -147,7 +147,8 @@ func (l *Ledger) grown(p *Process, h *hold) {
 	if p.dropped {
 		l.renew(p)
 	}
-	if p.public != p.epoch || p.whole {
+	if p.public != p.epoch || p.whole || p.calm {
+		p.calm = false
 		l.report(p)
 		return
 	}

@@ -105,6 +105,8 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	var s report.State
 	if p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1 {
 		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds(hops)}
+	} else if p.calm {
+		s = p.state(new(int))
 	} else {
 		s = p.state(hops)
 	}
@@ -120,7 +122,8 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	return s
 }
 
-// state is the complete report of p under its present number.
+// state is the complete report of p under its present number, with chains of so
+// many hops.
 func (p *Process) state(hops *int) report.State {
 	s := report.State{
 		Key: p.key, Epoch: p.epoch, Seq: p.seq, Breach: p.breach,

@@ -19,6 +19,7 @@ type Process struct {
 	need    int
 	since   time.Time // when the epoch began
 	dropped bool      // a hold was given up in this epoch
+	calm    bool      // no contention in this epoch: reports go without call chains
 
 	holds  map[report.Resource]*hold
 	queued int      // requests that wait behind the one being handled

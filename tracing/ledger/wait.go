@@ -28,10 +28,11 @@ func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait
 	p.epoch, p.need, p.since = l.lastEpoch, need, now
 	p.dropped, p.stale = false, true
 	p.waits = appendWaits(p.waits[:0], waits)
-	if p.queued > 0 || p.owned > 0 || p.waitsForOthers() {
-		l.report(p)
-	} else {
+	p.calm = p.queued == 0 && p.owned == 0 && !p.waitsForOthers()
+	if p.calm {
 		l.pending.push(p)
+	} else {
+		l.report(p)
 	}
 	return p.epoch, true
 }
@@ -43,6 +44,7 @@ func (l *Ledger) join(p *Process, need int, waits []report.Wait) (epoch uint64, 
 	p.waits = appendWaits(p.waits, waits)
 	p.need += need
 	if p.waitsForOthers() {
+		p.calm = false
 		l.report(p)
 	}
 	l.changed(p)
