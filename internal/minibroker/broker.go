@@ -61,7 +61,7 @@ func (b *Broker) Serve(l net.Listener) error {
 	for {
 		nc, err := l.Accept()
 		if err != nil {
-			return b.deaf(l, err)
+			return b.unlisten(l, err)
 		}
 		b.start(nc)
 	}
@@ -76,7 +76,7 @@ func (b *Broker) listen(l net.Listener) bool {
 	return !b.closed
 }
 
-func (b *Broker) deaf(l net.Listener, err error) error {
+func (b *Broker) unlisten(l net.Listener, err error) error {
 	b.acquire()
 	defer b.release()
 	delete(b.listeners, l)

@@ -132,13 +132,14 @@ func (ch *channel) settle(tag uint64, multiple bool) ([]*delivery, error) {
 		ch.unacked = ch.unacked[i+1:]
 		return settled(all), nil
 	}
-	one := ch.unacked[i]
-	if i == 0 {
+	one := []*delivery{ch.unacked[i]}
+	if i == 0 { // the usual case, which should not move all the others
+		ch.unacked[0] = nil
 		ch.unacked = ch.unacked[1:]
 	} else {
 		ch.unacked = slices.Delete(ch.unacked, i, i+1)
 	}
-	return settled([]*delivery{one}), nil
+	return settled(one), nil
 }
 
 func settled(ds []*delivery) []*delivery {

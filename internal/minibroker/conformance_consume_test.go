@@ -195,6 +195,10 @@ var consumeBehaviours = []behaviour{
 	}},
 	{"a single active consumer gets all until it leaves", func(r *rig) {
 		q := r.declare(r.channel(), "q", private("x-single-active-consumer", true))
+		r.refused(403, "ACCESS_REFUSED - queue 'q~' in vhost '/' in exclusive use", func(ch *amqp.Channel) error {
+			_, err := ch.Consume(q, "", true, true, false, false, nil)
+			return err
+		})
 		a, b, c := r.channel(), r.channel(), r.channel()
 		first := r.consume(a, q, 2)
 		second, third := r.consume(b, q, 0), r.consume(c, q, 0)
@@ -205,10 +209,6 @@ var consumeBehaviours = []behaviour{
 		r.must(a.Close())
 		r.equal("next", r.bodies(second, 3), "1 2 3")
 		r.idle(c, q, third)
-		r.refused(403, "ACCESS_REFUSED - queue 'q~' in vhost '/' in exclusive use", func(ch *amqp.Channel) error {
-			_, err := ch.Consume(q, "", true, true, false, false, nil)
-			return err
-		})
 	}},
 	{"a byte limit of prefetch is not implemented", func(r *rig) {
 		r.refused(540, "NOT_IMPLEMENTED - prefetch_size!=0 (1)", func(ch *amqp.Channel) error { return ch.Qos(0, 1, false) })

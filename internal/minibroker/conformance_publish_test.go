@@ -62,6 +62,13 @@ var publishBehaviours = []behaviour{
 		r.equal("full queue", r.drain(q), "0 1")
 		r.equal("other queue", r.drain(other), "0 1 2 3")
 	}},
+	{"a queue that rejects what it has no limit for takes everything", func(r *rig) {
+		q := r.declare(r.channel(), "q", private("x-overflow", "reject-publish"))
+		for range 3 {
+			r.equal("confirmed", r.send("", q, amqp.Publishing{}), true)
+		}
+		r.equal("ready", r.counts(q)[0], 3)
+	}},
 	{"a queue of no length only hands through", func(r *rig) {
 		ch := r.channel()
 		q := r.declare(ch, "q", private("x-max-length", 0))

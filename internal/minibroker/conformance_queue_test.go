@@ -113,6 +113,12 @@ var queueBehaviours = []behaviour{
 		_, err := private("mine", "2").declare(ch, q)
 		r.must(err)
 	}},
+	{"a classic queue need not be called so", func(r *rig) {
+		ch := r.channel()
+		q := r.declare(ch, "q", private("x-queue-type", "classic"))
+		_, err := private().declare(ch, q)
+		r.must(err)
+	}},
 	{"a passive declaration finds, counts and creates nothing", func(r *rig) {
 		ch := r.channel()
 		q := r.declare(ch, "q", private())

@@ -45,7 +45,7 @@ type tuning struct {
 func newConn(b *Broker, nc net.Conn, number uint64) *conn {
 	c := &conn{
 		broker: b, nc: nc, number: number,
-		outbox:    outbox{pause: never, wake: make(chan struct{}, 1)},
+		outbox:    outbox{wake: make(chan struct{}, 1)},
 		channels:  map[uint16]*channel{},
 		exclusive: map[*queue]struct{}{},
 		tuning:    tuning{frameMax: frameMaxUntuned},
@@ -172,7 +172,6 @@ func (c *conn) openChannel(f frame) error {
 
 // closeChannel ends a channel by an error. Its number is free after close-ok.
 func (c *conn) closeChannel(ch *channel, why *replyError) {
-	ch.closing = true
 	ch.release()
 	ch.reply(channelClose).short(why.code).shortstr(why.text).long(uint32(why.method)).end()
 }

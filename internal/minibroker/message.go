@@ -33,9 +33,9 @@ const (
 
 // properties are those that concern the broker.
 type properties struct {
-	replyTo, expiration, userID       string
-	hasReplyTo, hasExpiration, hasUID bool
-	replyToAt                         int // offset of the reply-to in the encoded properties
+	replyTo, expiration, userID string
+	hasExpiration, hasUID       bool
+	replyToAt                   int // offset of the reply-to in the encoded properties
 }
 
 // parseProperties checks a whole property list.
@@ -56,7 +56,7 @@ func parseProperties(encoded []byte) (properties, error) {
 		case kind == 'l':
 			r.longlong()
 		case i == propertyReplyTo:
-			p.replyTo, p.hasReplyTo, p.replyToAt = r.shortstr(), true, at
+			p.replyTo, p.replyToAt = r.shortstr(), at
 		case i == propertyExpiration:
 			p.expiration, p.hasExpiration = r.shortstr(), true
 		case i == propertyUserID:

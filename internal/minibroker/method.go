@@ -57,10 +57,22 @@ const (
 	confirmSelectOK methodID = 85<<16 | 11
 )
 
-func (id methodID) class() uint16  { return uint16(id >> 16) }
-func (id methodID) number() uint16 { return uint16(id) }
+// unimplemented names the methods that a client may well try.
+var unimplemented = map[methodID]string{
+	10<<16 | 70:          "connection.update-secret",
+	20<<16 | 20:          "channel.flow",
+	40<<16 | 30:          "exchange.bind",
+	40<<16 | 40:          "exchange.unbind",
+	classBasic<<16 | 70:  "basic.get",
+	classBasic<<16 | 100: "basic.recover-async",
+	classBasic<<16 | 110: "basic.recover",
+	90<<16 | 10:          "tx.select",
+}
 
-// String returns the method's place in the specification, as "class 60, method 110".
+// String names a method that is not implemented.
 func (id methodID) String() string {
-	return fmt.Sprintf("class %d, method %d", id.class(), id.number())
+	if name, ok := unimplemented[id]; ok {
+		return name
+	}
+	return fmt.Sprintf("class %d, method %d", id>>16, id&0xFFFF)
 }

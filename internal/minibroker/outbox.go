@@ -9,12 +9,9 @@ const (
 	outgoingKept = 64 << 10 // the greatest buffer that is used again
 )
 
-// never is longer than any test or demo.
-const never = time.Duration(1 << 62)
-
 // outbox is what a connection has to write. Guarded by the broker's lock.
 type outbox struct {
-	pause time.Duration // until a heartbeat is due; of the writing goroutine only
+	pause time.Duration // until a heartbeat is due, zero: never; of the writing goroutine only
 
 	out      encoder
 	writing  int           // bytes that the writing goroutine is about to write
@@ -59,17 +56,20 @@ func (c *conn) accepts() bool {
 // connection ends, and heartbeats while there is nothing.
 func (c *conn) write() {
 	defer func() { _ = c.nc.Close() }()
-	idle := time.NewTimer(c.pause)
-	defer idle.Stop()
+	idle := time.NewTimer(time.Hour)
+	idle.Stop()
 	var buf []byte
-	for more := true; more; idle.Reset(c.pause) {
+	for more := true; more; {
 		select {
 		case <-c.wake:
 		case <-idle.C:
 			c.beat()
 		}
-		buf, more = c.flush(buf)
+		if buf, more = c.flush(buf); more && c.pause > 0 {
+			idle.Reset(c.pause)
+		}
 	}
+	idle.Stop()
 }
 
 func (c *conn) beat() {
@@ -98,9 +98,7 @@ func (c *conn) take(written []byte) (buf []byte, more bool) {
 	c.broker.acquire()
 	defer c.broker.release()
 	c.writing = 0
-	if c.heartbeat > 0 {
-		c.pause = c.heartbeat / 2
-	}
+	c.pause = c.heartbeat / 2
 	if c.starved && c.backlog() < outgoingSoft {
 		c.starved = false
 		c.feed()

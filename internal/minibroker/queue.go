@@ -100,7 +100,7 @@ func (q *queue) pop() *entry {
 // publish takes a message in, unless the queue is full and rejects.
 func (q *queue) publish(m *message) bool {
 	q.expire()
-	if q.rejects && len(q.ready) >= q.maxLength {
+	if q.rejects && q.overflows(len(q.ready)+1) {
 		return false
 	}
 	e := &entry{message: m, seq: q.nextSeq}
@@ -126,10 +126,12 @@ func (q *queue) lifetime(m *message) time.Duration {
 // trim drops what must not stay now that consumers have had their chance.
 func (q *queue) trim() {
 	q.expire()
-	for !q.rejects && q.maxLength >= 0 && len(q.ready) > q.maxLength {
+	for !q.rejects && q.overflows(len(q.ready)) {
 		q.pop()
 	}
 }
+
+func (q *queue) overflows(n int) bool { return q.maxLength >= 0 && n > q.maxLength }
 
 // requeue puts messages back in their old places.
 func (q *queue) requeue(es []*entry) {
@@ -184,7 +186,8 @@ func (q *queue) next() *consumer {
 
 // subscribe adds a consumer.
 func (q *queue) subscribe(cs *consumer) error {
-	if len(q.consumers) > 0 && (cs.exclusive || q.consumers[0].exclusive) {
+	taken := len(q.consumers) > 0 && (cs.exclusive || q.consumers[0].exclusive)
+	if taken || cs.exclusive && q.singleActive {
 		return refuse(accessRefused, "queue '%s' in vhost '/' in exclusive use", q.name)
 	}
 	q.consumers = append(q.consumers, cs)

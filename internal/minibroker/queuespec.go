@@ -22,7 +22,7 @@ type limits struct {
 
 // comparedArguments are compared when a queue is declared again, in this order.
 var comparedArguments = []string{
-	"x-expires", "x-message-ttl", "x-max-length", "x-overflow", "x-single-active-consumer", "x-queue-type",
+	"x-expires", "x-message-ttl", "x-max-length", "x-overflow", "x-single-active-consumer",
 }
 
 // unsupported are the arguments that RabbitMQ heeds and this broker does not.
