@@ -10,8 +10,8 @@ import (
 	"github.com/waitgraph/waitgraph/internal/minibroker"
 )
 
-// BenchmarkRPC measures a request and its reply over loopback TCP, between two
-// connections of the real client: four messages' worth of sockets.
+// BenchmarkRPC measures a request and its reply between two connections of the
+// real client over loopback TCP: four times through a socket.
 func BenchmarkRPC(b *testing.B) {
 	b.Run("minibroker", func(b *testing.B) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
