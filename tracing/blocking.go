@@ -38,6 +38,7 @@ type Blocking struct {
 	ephemeral bool  // the process is of this blocking alone
 	inherited chain // of the request that the process works on
 	epoch     uint64
+	alone     bool // nobody can wait for the process meanwhile
 	partial   bool
 	replies   []string // by wait: the number of the reply, if it is one
 	oneReply  [1]string
@@ -102,15 +103,18 @@ func (b *Blocking) begin(p *Process, need int) (ok bool) {
 			b.waits[i].Since = now
 		}
 		b.epoch, ok = l.Block(now, p.p, need, b.waits...)
+		b.alone = !l.Useful(p.p)
 	})
 	b.process = p
 	return ok
 }
 
 // Context returns a context from which Propagator injects, into the request of
-// the i-th wait, the call chain that waits for it.
+// the i-th wait, the call chain that waits for it. A chain of one process that
+// can grant nothing to anybody could never close: it is left out, and the
+// request's correlation ID alone names the reply.
 func (b *Blocking) Context(ctx context.Context, i int) context.Context {
-	if b == nil || i < 0 || i >= len(b.replies) || b.replies[i] == "" {
+	if b == nil || i < 0 || i >= len(b.replies) || b.replies[i] == "" || (b.alone && b.inherited == "") {
 		return ctx
 	}
 	hop := hopText(b.process.hopPrefix, b.epoch, b.replies[i], b.waits[i].Deadline, b.partial)

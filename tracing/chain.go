@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 )
@@ -61,12 +62,47 @@ func latest(text string, bytes, hops int) string {
 	return text[min(begin, len(text)):]
 }
 
-// last decodes the innermost hop: the one that sent the request.
-func (c chain) last() (report.Hop, error) {
+var errForeign = errors.New("its last hop does not wait for this message's reply")
+
+// belongs checks that the innermost hop, which sent the request, waits for the
+// reply of the given name. It is all of a chain that is decoded on receipt.
+func (c chain) belongs(reply string) error {
 	if len(c) > maxChain {
-		return report.Hop{}, fmt.Errorf("%w: %d bytes", errMalformed, len(c))
+		return fmt.Errorf("%w: %d bytes", errMalformed, len(c))
 	}
-	return parseHop(string(c[strings.LastIndexByte(string(c), ',')+1:]))
+	var f [8]string
+	n := 0
+	for field := range strings.SplitSeq(string(c[strings.LastIndexByte(string(c), ',')+1:]), ";") {
+		if n == len(f) {
+			return fmt.Errorf("%w hop: too many fields", errMalformed)
+		}
+		f[n] = field
+		n++
+	}
+	agent, number, named := cutLast(reply, '/')
+	name, incarnation, born := cutLast(agent, '#')
+	if n < 7 || !named || !born || f[1] != incarnation || f[5] != number {
+		return errForeign
+	}
+	if unescaped, err := url.PathUnescape(f[0]); err != nil || unescaped != name {
+		return errForeign
+	}
+	return nil
+}
+
+// minted reports whether a correlation ID can be the name of a reply.
+func minted(id string) bool {
+	agent, _, named := cutLast(id, '/')
+	_, _, born := cutLast(agent, '#')
+	return named && born && len(id) <= 2*report.MaxName && utf8.ValidString(id)
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
 }
 
 // hops decodes the chain. Up to a malformed hop it is worth nothing: those from

@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -12,8 +11,9 @@ import (
 
 // Delivery is what a server knows of a request when it receives it.
 type Delivery struct {
-	// Conversation is the correlation ID of the request. The call chain is
-	// the request's own only if its last hop waits for this very reply.
+	// Conversation is the correlation ID of the request: the name that
+	// Agent.NewReply gave to the reply, if the caller has an agent. The call
+	// chain is the request's own only if its last hop waits for just that.
 	Conversation string
 	Answerable   bool // there is somewhere to send a reply
 	Redelivered  bool // somebody may have received it before
@@ -37,6 +37,9 @@ var _ ledger.Chain = (*inbound)(nil)
 
 // Hops implements ledger.Chain. It is called with the agent's lock held.
 func (i *inbound) Hops() []report.Hop {
+	if i.text == "" {
+		return nil
+	}
 	hops, whole := i.text.hops()
 	if !whole && !i.unsound {
 		i.unsound = true
@@ -45,25 +48,21 @@ func (i *inbound) Hops() []report.Hop {
 	return hops
 }
 
-var errForeign = errors.New("its last hop does not wait for this message's reply")
-
 // Receive notes that the process has received a request, whose call chain
 // Propagator has extracted into ctx, and that the request waits until Handling.
 // It returns nil if nobody is known to wait for the answer.
 func (p *Process) Receive(ctx context.Context, d Delivery) *Obligation {
 	c, _ := ctx.Value(inboundKey).(chain)
-	if p == nil || !d.Answerable || c == "" {
+	if p == nil || !d.Answerable || (c == "" && !minted(d.Conversation)) {
 		return nil
 	}
-	last, err := c.last()
-	if err == nil && string(last.Reply) != d.Conversation {
-		err = errForeign
+	if c != "" {
+		if err := c.belongs(d.Conversation); err != nil {
+			p.agent.ignore(err)
+			return nil
+		}
 	}
-	if err != nil {
-		p.agent.ignore(err)
-		return nil
-	}
-	o := &Obligation{process: p, reply: last.Reply, text: c}
+	o := &Obligation{process: p, reply: report.Resource(d.Conversation), text: c}
 	p.do(func(l *ledger.Ledger, now time.Time) {
 		by, _ := l.Receive(now, p.p, ledger.Request{Reply: o.reply, Chain: (*inbound)(o), Redelivered: d.Redelivered})
 		if o.nested = by != p.p; o.nested {

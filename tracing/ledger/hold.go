@@ -81,7 +81,6 @@ func (l *Ledger) Receive(_ time.Time, p *Process, r Request) (by *Process, close
 	}
 	h.chain, h.queued, h.closes, h.shared = r.Chain, true, closes, r.Redelivered
 	p.queued++
-	l.taken.hold(r.Reply)
 	if closes {
 		l.stats.Closed++
 	}
@@ -131,6 +130,9 @@ func (l *Ledger) take(p *Process, r report.Resource, kind report.Kind) *hold {
 	h := l.newHold()
 	h.resource, h.kind = r, kind
 	p.holds[r] = h
+	if kind == report.Reply {
+		l.taken.hold(r)
+	}
 	return h
 }
 
@@ -208,6 +210,12 @@ func (l *Ledger) Hold(p *Process, r report.Resource, kind report.Kind) {
 		p.owned++
 	}
 	l.grown(p, h)
+}
+
+// Useful reports whether anybody can come to wait for p as it is: it holds
+// something or consumes a queue.
+func (l *Ledger) Useful(p *Process) bool {
+	return p != nil && (len(p.holds) > 0 || len(p.queues) > 0)
 }
 
 // owned reports whether others are kept out by the hold, whether or not anyone

@@ -9,7 +9,7 @@ import (
 // checkInvariants recomputes what the ledger keeps up to date.
 func (l *Ledger) checkInvariants() error {
 	var digest report.Digest
-	blocked, names := 0, make(map[report.Resource]int)
+	blocked, names := 0, make(map[fingerprint]int32)
 	for _, p := range l.procs {
 		if err := l.checkProcess(p); err != nil {
 			return fmt.Errorf("%v: %w", p.key, err)
@@ -22,7 +22,7 @@ func (l *Ledger) checkInvariants() error {
 		}
 		for r, h := range p.holds {
 			if h.kind == report.Reply {
-				names[r]++
+				names[hash(r)]++
 			}
 		}
 	}
