@@ -43,19 +43,21 @@ func (l *Ledger) own(k report.Key) []report.Key {
 	return []report.Key{k}
 }
 
-// tell makes a complete report of p to one detector, without call chains: the
-// processes in them that matter are asked too. What is news in it is published
-// later, if it has to do with a wait.
+// tell makes a complete report of p to one detector. What is news in it is
+// published later, if it has to do with a wait; call chains come along with news
+// only, since what was published is known.
 func (l *Ledger) tell(p *Process) report.State {
 	if !p.blocked() {
 		p.stale = true // what an active process does is not kept track of
 	}
 	l.number(p)
+	hops := 0
 	if p.seq != p.published && p.newsworthy() {
 		l.pending.remove(p)
 		l.dirty.push(p)
+		hops = maxBatchHops
 	}
-	return p.state(new(int))
+	return p.state(&hops)
 }
 
 // everything publishes the complete set of reported states, under new numbers:

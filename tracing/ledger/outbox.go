@@ -105,8 +105,6 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	var s report.State
 	if p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1 {
 		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds(hops)}
-	} else if p.calm {
-		s = p.state(new(int))
 	} else {
 		s = p.state(hops)
 	}
@@ -122,9 +120,12 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	return s
 }
 
-// state is the complete report of p under its present number, with chains of so
-// many hops.
+// state is the complete report of p under its present number, with call chains
+// of so many hops: none without contention, when they are of no use yet.
 func (p *Process) state(hops *int) report.State {
+	if p.blocked() && p.calm {
+		hops = new(int)
+	}
 	s := report.State{
 		Key: p.key, Epoch: p.epoch, Seq: p.seq, Breach: p.breach,
 		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(hops),
@@ -138,10 +139,8 @@ func (p *Process) state(hops *int) report.State {
 
 func (p *Process) freshHolds(hops *int) []report.Hold {
 	holds := make([]report.Hold, 0, len(p.fresh))
-	for _, h := range p.fresh {
-		if !h.gone {
-			holds = append(holds, h.report(hops))
-		}
+	for _, h := range p.fresh { // none is gone: that would make the report complete
+		holds = append(holds, h.report(hops))
 	}
 	return holds
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// The traces in testdata tell a ledger what processes do, a line each:
+// The traces in testdata/traces tell a ledger what processes do, a line each:
 //
 //	at 50ms                  time goes on to this moment after the start
 //	start P [reentrant]      stop P      crash P
@@ -29,7 +29,7 @@ import (
 //
 // In a call chain, X stands for a process of another agent if none was started.
 func TestTraces(t *testing.T) {
-	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+	datadriven.Walk(t, "testdata/traces", func(t *testing.T, path string) {
 		s := newScript()
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			var out strings.Builder
@@ -181,10 +181,10 @@ func (s *script) block(p *Process, args []string) string {
 func (s *script) receive(p *Process, r report.Resource, args []string) string {
 	q := Request{Reply: r}
 	for i, a := range args {
-		switch {
-		case a == "again":
+		switch a {
+		case "again":
 			q.Redelivered = true
-		case a == "via":
+		case "via":
 			q.Chain = s.chain(args[i+1])
 		}
 	}

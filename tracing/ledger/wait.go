@@ -29,7 +29,7 @@ func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait
 	p.dropped, p.stale = false, true
 	p.waits = appendWaits(p.waits[:0], waits)
 	p.calm = p.queued == 0 && p.owned == 0 && !p.waitsForOthers()
-	if p.calm {
+	if p.calm && !p.in(dirtySlot) {
 		l.pending.push(p)
 	} else {
 		l.report(p)

@@ -1,0 +1,320 @@
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// receiver is a detector's memory at its plainest: what report says about
+// epochs, numbers and additions, and nothing else.
+type receiver struct {
+	states map[report.Key]*known
+}
+
+type known struct {
+	epoch, seq, base uint64
+	waits            []report.Resource
+	holds            map[report.Resource]struct{}
+}
+
+func (r *receiver) take(s report.State) {
+	k := r.states[s.Key]
+	if k == nil {
+		k = new(known)
+		r.states[s.Key] = k
+	}
+	switch {
+	case s.Addition && (s.Epoch != k.epoch || s.Seq <= k.base):
+		return
+	case s.Addition:
+		k.seq = max(k.seq, s.Seq)
+	case s.Seq <= k.base:
+		return
+	default:
+		*k = known{epoch: s.Epoch, seq: s.Seq, base: s.Seq, holds: make(map[report.Resource]struct{})}
+		for i := range s.Waits {
+			k.waits = append(k.waits, s.Waits[i].Resource)
+		}
+	}
+	for i := range s.Holds {
+		k.holds[s.Holds[i].Resource] = struct{}{}
+	}
+}
+
+func (r *receiver) takeAll(b report.Batch) {
+	for _, s := range b.States {
+		r.take(s)
+	}
+}
+
+func (r *receiver) digest() (d report.Digest) {
+	for k, s := range r.states {
+		if len(s.waits) > 0 {
+			d.Add(k, s.epoch, s.seq)
+		}
+	}
+	return d
+}
+
+// differs compares what is known of the blocked processes with a ledger of
+// which everything has been collected.
+func (r *receiver) differs(l *Ledger) error {
+	for _, p := range l.procs {
+		if !p.blocked() || p.in(pendingSlot) {
+			continue
+		}
+		k := r.states[p.key]
+		if k == nil || k.epoch != p.epoch || len(k.waits) != len(p.waits) || len(k.holds) != len(p.holds) {
+			return fmt.Errorf("%v is %+v, known is %+v", p.key, p, k)
+		}
+		for i, r := range k.waits {
+			if p.waits[i].Resource != r {
+				return fmt.Errorf("%v waits for %v, known is %v", p.key, p.waits, k.waits)
+			}
+		}
+		for r := range p.holds {
+			if _, ok := k.holds[r]; !ok {
+				return fmt.Errorf("%v holds %s unknown to the receiver", p.key, r)
+			}
+		}
+	}
+	return nil
+}
+
+// model drives a ledger at random.
+type model struct {
+	l     *Ledger
+	now   time.Time
+	procs []*Process
+	// One detector hears what is published, another asks besides.
+	listener, asker receiver
+	published       []report.State
+}
+
+func newModel() *model {
+	return &model{
+		l: New(report.Agent{Name: "a", Incarnation: 1}, Config{}), now: begin,
+		listener: receiver{make(map[report.Key]*known)}, asker: receiver{make(map[report.Key]*known)},
+	}
+}
+
+func (m *model) publish(t *rapid.T, b report.Batch) {
+	m.valid(t, b)
+	m.published = append(m.published, b.States...)
+	m.listener.takeAll(b)
+	m.asker.takeAll(b)
+	if h := b.Heartbeat; h != nil {
+		if got := m.listener.digest(); got != h.Digest {
+			t.Fatalf("the listener knows %+v, the heartbeat says %+v", got, h.Digest)
+		}
+		if got := m.asker.digest(); got != h.Digest {
+			t.Fatalf("the asker knows %+v, the heartbeat says %+v", got, h.Digest)
+		}
+	}
+}
+
+func (m *model) valid(t *rapid.T, b report.Batch) {
+	if err := b.Validate(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (m *model) process(t *rapid.T) *Process {
+	if len(m.procs) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(m.procs).Draw(t, "process")
+}
+
+func (m *model) resource(t *rapid.T) report.Resource {
+	return report.Resource("r" + strconv.Itoa(rapid.IntRange(0, 12).Draw(t, "resource")))
+}
+
+func (m *model) kind(t *rapid.T) report.Kind {
+	return rapid.SampledFrom([]report.Kind{report.Reply, report.Reply, report.Reply, report.Lock}).Draw(t, "kind")
+}
+
+func (m *model) cause(t *rapid.T) report.Cause {
+	return rapid.SampledFrom([]report.Cause{report.Granted, report.TimedOut, report.Cancelled}).Draw(t, "cause")
+}
+
+func (m *model) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"start": func(t *rapid.T) {
+			m.procs = append(m.procs, m.l.Start("p", rapid.Bool().Draw(t, "reentrant")))
+		},
+		"stop": func(t *rapid.T) {
+			if p := m.process(t); p != nil && rapid.IntRange(0, 3).Draw(t, "really") == 0 {
+				m.l.Stop(m.now, p, report.Crashed)
+			}
+		},
+		"block": func(t *rapid.T) {
+			var waits []report.Wait
+			for range rapid.IntRange(1, 3).Draw(t, "waits") {
+				waits = append(waits, report.Wait{Resource: m.resource(t), Kind: m.kind(t), Since: m.now})
+			}
+			m.l.Block(m.now, m.process(t), rapid.IntRange(1, len(waits)).Draw(t, "need"), waits...)
+		},
+		"grant":    func(t *rapid.T) { m.l.Grant(m.now, m.process(t), m.resource(t)) },
+		"unblock":  func(t *rapid.T) { m.l.Unblock(m.now, m.process(t), m.cause(t)) },
+		"withdraw": func(t *rapid.T) { m.l.Withdraw(m.now, m.process(t), m.cause(t), m.resource(t)) },
+		"receive": func(t *rapid.T) {
+			p := m.process(t)
+			q := Request{Reply: m.resource(t), Redelivered: rapid.IntRange(0, 4).Draw(t, "again") == 0}
+			if rapid.Bool().Draw(t, "chain") && p != nil {
+				q.Chain = hops{{Key: p.key, Epoch: max(p.epoch, 1), Reply: m.resource(t)}}
+			}
+			if by, _ := m.l.Receive(m.now, p, q); by != p {
+				m.procs = append(m.procs, by)
+			}
+		},
+		"handle":   func(t *rapid.T) { m.l.Handle(m.process(t), m.resource(t)) },
+		"answered": func(t *rapid.T) { m.l.Answered(m.now, m.process(t), m.resource(t)) },
+		"abandon":  func(t *rapid.T) { m.l.Abandon(m.process(t), m.resource(t)) },
+		"hold":     func(t *rapid.T) { m.l.Hold(m.process(t), m.resource(t), m.kind(t)) },
+		"release":  func(t *rapid.T) { m.l.Release(m.process(t), m.resource(t)) },
+		"later": func(t *rapid.T) {
+			m.now = m.now.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "ms")) * time.Millisecond)
+			m.l.Tick(m.now)
+		},
+		"collect": func(t *rapid.T) {
+			m.publish(t, m.l.Collect(m.now, rapid.IntRange(1, 3).Draw(t, "limit")))
+		},
+		"heartbeat": func(t *rapid.T) { m.publish(t, m.l.Heartbeat(m.now)) },
+		"ask": func(t *rapid.T) {
+			if p := m.process(t); p != nil {
+				b := m.l.Answer(m.now, report.Question{Processes: []report.Key{p.key}})
+				m.valid(t, b)
+				m.asker.takeAll(b)
+			}
+		},
+		"everything": func(t *rapid.T) { m.publish(t, m.l.Answer(m.now, report.Question{Everything: true})) },
+		"drain": func(t *rapid.T) {
+			for m.l.Dirty() {
+				m.publish(t, m.l.Collect(m.now, 2))
+			}
+			for name, r := range map[string]*receiver{"listener": &m.listener, "asker": &m.asker} {
+				if err := r.differs(m.l); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+		},
+		"": func(t *rapid.T) {
+			if err := m.l.checkInvariants(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+}
+
+// TestReceiversKnow: whoever hears everything in order knows, whenever there is
+// nothing left to collect, what every reported process waits for and holds; and
+// no heartbeat ever differs from what he knows. It does not matter whether he
+// asks in between, or others do.
+func TestReceiversKnow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel()
+		t.Repeat(m.actions())
+		m.actions()["drain"](t)
+		heldInBetween(t, m.published)
+		anyOrder(t, m)
+	})
+}
+
+// heldInBetween: of two reports of one epoch that name a hold, every complete
+// one between them does too.
+func heldInBetween(t *rapid.T, published []report.State) {
+	type life struct {
+		key   report.Key
+		epoch uint64
+	}
+	gone := make(map[life]map[report.Resource]bool)
+	for _, s := range published {
+		if len(s.Waits) == 0 && !s.Addition {
+			continue
+		}
+		of := life{s.Key, s.Epoch}
+		if gone[of] == nil {
+			gone[of] = make(map[report.Resource]bool)
+		}
+		for _, h := range s.Holds {
+			if gone[of][h.Resource] {
+				t.Fatalf("%v: %s was given up in epoch %d and is held again", s.Key, h.Resource, s.Epoch)
+			}
+			gone[of][h.Resource] = false
+		}
+		for r := range gone[of] {
+			has := slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == r })
+			gone[of][r] = gone[of][r] || !s.Addition && !has
+		}
+	}
+}
+
+// anyOrder: reports that come in any order and twice say the same in the end,
+// if additions that come before what they add to are kept for it.
+func anyOrder(t *rapid.T, m *model) {
+	seed := rapid.Uint64().Draw(t, "order")
+	rng := rand.New(rand.NewPCG(seed, 1))
+	twice := append(slices.Clone(m.published), m.published...)
+	rng.Shuffle(len(twice), func(i, j int) { twice[i], twice[j] = twice[j], twice[i] })
+	var late []report.State
+	shuffled := receiver{make(map[report.Key]*known)}
+	for _, s := range twice {
+		if s.Addition {
+			late = append(late, s)
+			continue
+		}
+		shuffled.take(s)
+	}
+	for _, s := range late {
+		shuffled.take(s)
+	}
+	for k, want := range m.listener.states {
+		got := shuffled.states[k]
+		if got.epoch != want.epoch || got.base != want.base || !slices.Equal(got.waits, want.waits) || !maps.Equal(got.holds, want.holds) {
+			t.Fatalf("%v: %+v in order, %+v in another", k, want, got)
+		}
+	}
+}
+
+// TestShortWaitsAreSilent: a wait for a reply without contention that is shorter
+// than report-after makes no report, whatever else goes on.
+func TestShortWaitsAreSilent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel()
+		ends := make(map[*Process]time.Time)
+		for i := range rapid.IntRange(1, 5).Draw(t, "processes") {
+			m.procs = append(m.procs, m.l.Start("p"+strconv.Itoa(i), false))
+		}
+		for i := range 50 {
+			m.now = m.now.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "ms")) * time.Millisecond)
+			for p, end := range ends {
+				if !end.After(m.now) {
+					m.l.Unblock(end, p, report.Granted)
+					delete(ends, p)
+				}
+			}
+			m.l.Tick(m.now)
+			p := m.process(t)
+			if _, blocked := p.Epoch(); !blocked {
+				request := report.Resource("q" + strconv.Itoa(i))
+				m.l.Receive(m.now, p, Request{Reply: request})
+				m.l.Handle(p, request)
+				m.l.Block(m.now, p, 1, report.Wait{Resource: report.Resource("r" + strconv.Itoa(i)), Kind: report.Reply})
+				ends[p] = m.now.Add(time.Duration(rapid.IntRange(0, 49).Draw(t, "lasts")) * time.Millisecond)
+			}
+			if m.l.Dirty() {
+				t.Fatalf("something to report: %+v", m.l.Collect(m.now, 10))
+			}
+		}
+	})
+}
