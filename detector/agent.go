@@ -19,6 +19,7 @@ type agent struct {
 	digest        report.Digest // of its blocked nodes
 	nodes         map[*node]struct{}
 	members       map[report.Member]struct{}
+	consumed      map[string]struct{} // queues that are or were in members
 }
 
 func (d *Detector) agent(id report.Agent) *agent {
@@ -26,7 +27,7 @@ func (d *Detector) agent(id report.Agent) *agent {
 	if a == nil {
 		a = &agent{
 			id: id, mentioned: d.now,
-			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}),
+			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}), consumed: make(map[string]struct{}),
 		}
 		d.agents[id] = a
 	}
@@ -177,8 +178,12 @@ func (d *Detector) end(a *agent, cause report.Cause) {
 // doubt notes that nobody can tell any more what an agent's processes have done
 // with the requests in their queues.
 func (d *Detector) doubt(a *agent) {
-	for m := range a.members {
-		for r := range d.queue(m.Queue).waiters {
+	for name := range a.consumed {
+		q := d.queues[name]
+		if q == nil {
+			continue
+		}
+		for r := range q.waiters {
 			if len(r.holders) > 0 {
 				continue
 			}
@@ -203,6 +208,7 @@ func (d *Detector) setMembers(a *agent, members []report.Member) {
 	want := make(map[report.Member]struct{}, len(members))
 	for _, m := range members {
 		want[m] = struct{}{}
+		a.consumed[m.Queue] = struct{}{}
 		if _, ok := a.members[m]; !ok {
 			d.join(d.node(m.Key), m.Queue)
 		}
@@ -276,7 +282,7 @@ func (d *Detector) countMembers(q *queue, c QueueCounted) {
 // recover notes when every agent that is known of has been heard out for the
 // first time since the start.
 func (d *Detector) recover() {
-	if d.recovered || d.now.Sub(d.start) < d.cfg.Lease/2 {
+	if d.recovered || d.young() {
 		return
 	}
 	for _, a := range d.agents {
@@ -286,6 +292,10 @@ func (d *Detector) recover() {
 	}
 	d.recovered = true
 }
+
+// young reports whether some agent that lives may not have had the time to make
+// itself heard since the start.
+func (d *Detector) young() bool { return d.now.Sub(d.start) < d.cfg.Lease/2 }
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {

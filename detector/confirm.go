@@ -17,6 +17,11 @@ type round struct {
 	id      uint64
 	verdict *verdict
 	core    core // as it stood at the moment of asking
+	// witnesses are the agents that were asked: those of the members and, if
+	// requests of the core lie untaken, all others that were heard. A process
+	// that took one and crashed consumes nothing any more; its agent knows.
+	witnesses []report.Agent
+	young     bool // some witness may not have been heard yet
 
 	silent  map[report.Agent]struct{} // asked and not heard yet
 	answers map[report.Key]report.State
@@ -45,7 +50,8 @@ func (d *Detector) ask(v *verdict) {
 	d.rounds[r.id], v.round = r, r
 	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
 	v.asks++
-	for _, a := range r.agents() {
+	r.witnesses, r.young = d.witnesses(r), d.young()
+	for _, a := range r.witnesses {
 		r.silent[a] = struct{}{}
 		d.stats.Questions++
 		d.emit(Ask{a, r.question(a)})
@@ -56,11 +62,18 @@ func (d *Detector) ask(v *verdict) {
 	}
 }
 
-// agents returns the agents of the members, sorted.
-func (r *round) agents() []report.Agent {
+// witnesses returns the agents that can tell about a core, sorted.
+func (d *Detector) witnesses(r *round) []report.Agent {
 	var agents []report.Agent
 	for _, m := range r.core {
 		agents = append(agents, m.node.key.Agent)
+	}
+	if len(r.queues()) > 0 {
+		for id, a := range d.agents {
+			if !a.lost && !a.heard.IsZero() {
+				agents = append(agents, id)
+			}
+		}
 	}
 	slices.SortFunc(agents, func(a, b report.Agent) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(agents)
@@ -125,7 +138,7 @@ func (r *round) counted(c QueueCounted) {
 
 // missing words what a round that was dropped was still waiting for.
 func (r *round) missing() string {
-	for _, a := range r.agents() {
+	for _, a := range r.witnesses {
 		if _, silent := r.silent[a]; silent {
 			return fmt.Sprintf("the agent %s has not answered", a.Name)
 		}
@@ -199,7 +212,7 @@ func (r *round) proof() (proven core, objection string) {
 		m.waits = slices.Clone(m.waits)
 		for j := range m.waits {
 			if w := &m.waits[j]; w.inside {
-				o := r.edgeObjection(m.node.key.Process, w)
+				o := cmp.Or(r.edgeObjection(m.node.key.Process, w), r.witnessObjection(w))
 				w.inside = o == ""
 				objection = cmp.Or(objection, o)
 			}
@@ -279,6 +292,23 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 		if !ok || !slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == w.Resource }) {
 			return fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, waiter)
 		}
+	}
+	return ""
+}
+
+// witnessObjection says who could not be asked whether he has taken the request
+// that lies untaken as far as is known.
+func (r *round) witnessObjection(w *coreWait) string {
+	if w.queue == nil {
+		return ""
+	}
+	for _, a := range r.witnesses {
+		if r.failed[a] {
+			return fmt.Sprintf("the agent %s cannot be asked", a.Name)
+		}
+	}
+	if r.young {
+		return "the detector has begun too recently to have heard every agent"
 	}
 	return ""
 }

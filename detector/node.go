@@ -23,6 +23,8 @@ type node struct {
 	need      int
 	holds     map[report.Resource]report.Hold
 	breach    bool
+	went      time.Time // when it was last heard to go on
+	dying     bool      // it is among the graves
 	ended     report.Cause // how the last epoch known to have ended did
 
 	hints  map[hintID]hint
@@ -49,10 +51,10 @@ type target struct {
 }
 
 // grave marks a node that went on: it is kept for a while so that late reports
-// of its old epochs are recognized.
+// of its old epochs are recognized. A node has one at most, however often it
+// goes on.
 type grave struct {
 	node  *node
-	epoch uint64
 	until time.Time
 }
 
@@ -118,7 +120,7 @@ func (d *Detector) accept(s *report.State) bool {
 	if n.blocked {
 		n.agent.digest.Add(n.key, n.epoch, n.seq)
 	} else {
-		d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
+		d.mourn(n)
 	}
 	for _, h := range s.Holds {
 		if before, ok := known[h.Resource]; ok && len(h.Chain) == 0 {
@@ -176,21 +178,35 @@ func (d *Detector) release(n *node, cause report.Cause) {
 	n.hinted = nil
 	d.dropHints(n, earlier)
 	n.blocked, n.waits, n.need, n.holds = false, nil, 0, nil
-	d.graves = append(d.graves, grave{n, n.epoch, d.now.Add(graveTime)})
+	d.mourn(n)
 	d.refresh(n)
 }
 
-// buryNodes forgets the nodes that went on long ago.
+// mourn notes that a node went on.
+func (d *Detector) mourn(n *node) {
+	n.went = d.now
+	if !n.dying {
+		n.dying = true
+		d.graves = append(d.graves, grave{n, d.now.Add(graveTime)})
+	}
+}
+
+// buryNodes forgets the nodes that went on long ago and have not come back.
 func (d *Detector) buryNodes() {
-	i := 0
-	for ; i < len(d.graves) && !d.graves[i].until.After(d.now); i++ {
-		g := d.graves[i]
-		if n := g.node; !n.blocked && n.epoch == g.epoch {
+	for len(d.graves) > 0 && !d.graves[0].until.After(d.now) {
+		n := d.graves[0].node
+		d.graves[0].node = nil
+		d.graves = d.graves[1:]
+		n.dying = false
+		switch until := n.went.Add(graveTime); {
+		case n.blocked:
+		case until.After(d.now):
+			n.dying = true
+			d.graves = append(d.graves, grave{n, until})
+		default:
 			n.seq, n.base, n.holds = 0, 0, nil
 			d.refresh(n)
 			d.collect(n)
 		}
-		d.graves[i].node = nil
 	}
-	d.graves = d.graves[i:]
 }
