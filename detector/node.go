@@ -23,8 +23,8 @@ type node struct {
 	need      int
 	holds     map[report.Resource]report.Hold
 	breach    bool
-	went      time.Time // when it was last heard to go on
-	dying     bool      // it is among the graves
+	went      time.Time    // when it was last heard to go on
+	dying     bool         // it is among the graves
 	ended     report.Cause // how the last epoch known to have ended did
 
 	hints  map[hintID]hint
