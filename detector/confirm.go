@@ -50,7 +50,10 @@ func (d *Detector) ask(v *verdict) {
 	d.rounds[r.id], v.round = r, r
 	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
 	v.asks++
-	r.witnesses, r.young = d.witnesses(r), d.young()
+	r.witnesses = d.witnesses(r)
+	if r.young = d.young() && len(r.queues()) > 0; r.young {
+		v.askAt = d.start.Add(d.cfg.Lease / 2)
+	}
 	for _, a := range r.witnesses {
 		r.silent[a] = struct{}{}
 		d.stats.Questions++
