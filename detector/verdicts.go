@@ -143,10 +143,14 @@ func (d *Detector) follow(v *verdict, c core) *verdict {
 	}
 	d.setCore(v, c)
 	switch {
-	case c.within(v.proven):
-	case moved && v.round != nil, !same:
+	case same && !moved, c.within(v.proven):
+	case v.round == nil:
 		v.asks = 0
 		d.ask(v)
+	default:
+		// The round is about another core and asks anew when it is complete. A
+		// core that forms report by report is not asked about at each of them.
+		v.asks, v.askAt = 0, earlier(v.askAt, d.now.Add(d.cfg.AskAgain))
 	}
 	return v
 }
