@@ -322,7 +322,9 @@ func (r *round) queueObjection(name string) string {
 	for _, m := range r.core {
 		for _, w := range m.waits {
 			if w.inside && w.queue != nil && w.queue.name == name {
-				untaken++
+				if _, taken := r.taken[w.Resource]; !taken {
+					untaken++
+				}
 				members = len(w.holders)
 			}
 		}
