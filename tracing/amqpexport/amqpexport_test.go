@@ -1,0 +1,126 @@
+package amqpexport_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/tracing"
+	"github.com/waitgraph/waitgraph/tracing/amqpexport"
+)
+
+// A wait is reported when it begins and when it ends, the heartbeat covers it,
+// and the end of the exporter is told.
+func TestShipsReports(t *testing.T) {
+	everywhere(t, func(w *world) {
+		stop := w.export()
+		wait := w.block("p")
+		b := w.next(about("p"))
+		s := b.States[0]
+		if len(s.Waits) != 1 || s.Waits[0].Resource != "lock/p" || b.Service != "export.test" {
+			w.Fatalf("%+v", b)
+		}
+		var digest report.Digest
+		digest.Add(s.Key, s.Epoch, s.Seq)
+		if h := w.next(beating).Heartbeat; h.Digest != digest || h.Complete || h.Leaving {
+			w.Errorf("%+v", h)
+		}
+		wait.End(report.TimedOut)
+		if s := w.next(about("p")).States[0]; len(s.Waits) != 0 || s.Ended == nil || s.Ended.Cause != report.TimedOut {
+			w.Errorf("%+v", s)
+		}
+		wait = w.block("q")
+		wait.End(report.Granted) // perhaps never heard of
+		stop()
+		if h := w.next(func(b *report.Batch) bool { return beating(b) && b.Heartbeat.Leaving }).Heartbeat; h.Digest.Count != 0 {
+			w.Errorf("%+v", h)
+		}
+	})
+}
+
+// Questions are answered to who asks; what concerns everybody is published.
+// Questions that make no sense are dropped.
+func TestAnswersQuestions(t *testing.T) {
+	everywhere(t, func(w *world) {
+		defer w.export()()
+		w.block("p")
+		key := w.next(about("p")).States[0].Key
+		unknown := key
+		unknown.Activation = 99
+		for _, nonsense := range []string{"", "{", `{"round":"x"}`} {
+			w.ask([]byte(nonsense))
+		}
+		w.ask(w.question(&report.Question{Round: 7, Processes: []report.Key{key, unknown}, Replies: []report.Resource{"r"}}))
+		b := w.next(func(b *report.Batch) bool { return b.Answer != nil })
+		if a := b.Answer; a.Round != 7 || len(a.Unknown) != 1 || a.Unknown[0] != unknown || len(a.Taken) != 0 {
+			w.Errorf("%+v", a)
+		}
+		if len(b.States) != 1 || b.States[0].Key != key || len(b.States[0].Waits) != 1 {
+			w.Errorf("%+v", b.States)
+		}
+		w.ask(w.question(&report.Question{Everything: true}))
+		b = w.next(func(b *report.Batch) bool { return beating(b) && b.Heartbeat.Complete })
+		if len(b.States) != 1 || b.States[0].Key != key || b.Answer != nil {
+			w.Errorf("%+v", b)
+		}
+	})
+}
+
+// After each connect everything is told anew.
+func TestReconnects(t *testing.T) {
+	embedded(t, func(w *world) {
+		defer w.export()()
+		w.block("p")
+		w.next(about("p"))
+		w.broker.DropConnections()
+		w.listenAgain()
+		w.block("q")
+		b := w.next(beating)
+		if h := b.Heartbeat; len(b.States) != 2 || !h.Complete || h.Leaving {
+			w.Errorf("%+v", b)
+		}
+	})
+}
+
+// A broker that blocks publishers costs freshness: changes merge, and what comes
+// after is the state by then. Nothing else waits for it, not even the end.
+func TestBlockedBroker(t *testing.T) {
+	embedded(t, func(w *world) {
+		stop := w.export()
+		w.broker.Block()
+		ctx := tracing.WithProcess(w.Context(), w.agent.Process("p"))
+		for range 1000 {
+			w.agent.Block(ctx, tracing.All, tracing.Wait{Kind: report.Lock, Resource: "lock"}).End(report.Granted)
+			time.Sleep(10 * time.Millisecond)
+		}
+		w.block("q")
+		if s := w.agent.Stats(); s.States > 10 || s.Dirty > 2 {
+			w.Errorf("%+v", s)
+		}
+		w.broker.Unblock()
+		w.next(about("q"))
+		w.broker.Block()
+		began := time.Now()
+		w.block("r")
+		time.Sleep(time.Second)
+		stop()
+		if took := time.Since(began); took > 5*time.Second {
+			w.Errorf("the exporter took %v to end", took)
+		}
+	})
+}
+
+// The URL is wrong for good; a broker that is not there may come.
+func TestStartRefuses(t *testing.T) {
+	w := &world{T: t}
+	if _, err := amqpexport.Start(t.Context(), w.agent, amqpexport.Config{URL: "http://localhost/"}); err == nil {
+		t.Error("an http URL is taken")
+	}
+	stop, err := amqpexport.Start(t.Context(), nil, amqpexport.Config{URL: "amqp://localhost:1/"})
+	w.must(err)
+	stop()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.must(amqpexport.Run(ctx, nil, amqpexport.Config{}))
+}
