@@ -24,7 +24,9 @@
 // # The call chain
 //
 // Each request that somebody waits for carries in a header who does: the
-// processes from the outermost caller to the sender. A process that receives a
+// processes from the outermost caller to the sender. (A caller that holds
+// nothing and serves no queue is left out: nobody can come to wait for it.) A
+// process that receives a
 // request while it is blocked itself, and finds its own wait in the request's
 // call chain, waits for itself. So the chain must say the truth: it follows
 // obligations, and this is the contract.
