@@ -2,6 +2,7 @@ package endtoend_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"testing"
@@ -32,9 +33,10 @@ func BenchmarkDetection(b *testing.B) {
 		{"ring=1000/at_once", 1000, 16, true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			s := start(b, url, nil)
+			s := newSystem(b, url, new(net.Dialer).Dial)
+			s.watch()
 			r := newRing(s, c.size, c.prefetch)
-			time.Sleep(time.Second)
+			s.acquaint()
 			var suspected, confirmed []time.Duration
 			for b.Loop() {
 				last, sus, con := r.deadlock(c.atOnce)

@@ -3,8 +3,6 @@ package endtoend_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -12,15 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/sidecar"
 	"github.com/waitgraph/waitgraph/internal/minibroker"
-	"github.com/waitgraph/waitgraph/tracing"
-	"github.com/waitgraph/waitgraph/tracing/amqpexport"
-	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,11 +22,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // everywhere runs a test on the embedded broker in virtual time, and on
 // RabbitMQ in real time.
 func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
+	t.Helper()
 	t.Run("embedded", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			broker := minibroker.New()
 			t.Cleanup(func() { _ = broker.Close() })
-			test(t, start(t, "amqp://guest:guest@embedded/", broker.Dial))
+			s := newSystem(t, "amqp://guest:guest@embedded/", broker.Dial)
+			s.virtual, s.drop = true, broker.DropConnections
+			s.watch()
+			test(t, s)
 		})
 	})
 	t.Run("rabbitmq", func(t *testing.T) {
@@ -40,19 +38,30 @@ func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 		if url == "" {
 			t.Skip("AMQP_URL is not set")
 		}
-		test(t, start(t, url, nil))
+		s := newSystem(t, url, new(net.Dialer).Dial)
+		s.watch()
+		test(t, s)
 	})
 }
 
-// system is a detector and one OS process with an agent.
+// system is some OS processes with services, and at most one detector that
+// watches them.
 type system struct {
 	testing.TB
-	conn      *amqprpc.Conn
-	agent     *tracing.Agent
+	url     string
+	dial    func(network, addr string) (net.Conn, error)
+	drop    func() // cuts all connections
+	virtual bool   // time is
+	suffix  string // makes the names of queues unique
+	ctx     context.Context
+
+	sight     *line // the detector's connections
+	blind     func()
 	announced chan announcement
-	suffix    string // makes the names of queues unique
-	ctx       context.Context
-	running   sync.WaitGroup
+	heard     []announcement // by hear, so far
+
+	mu    sync.Mutex
+	nodes []*node
 }
 
 // announcement is what the detector said, and when it reached us.
@@ -61,181 +70,150 @@ type announcement struct {
 	at time.Time
 }
 
-func start(tb testing.TB, url string, dial func(network, addr string) (net.Conn, error)) *system {
-	tb.Helper()
+func newSystem(tb testing.TB, url string, dial func(network, addr string) (net.Conn, error)) *system {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &system{TB: tb, announced: make(chan announcement, 10_000), suffix: "." + rand.Text()[:8], ctx: ctx}
-	s.running.Go(func() {
-		err := sidecar.Run(ctx, sidecar.Config{URL: url, Dial: dial, MustConnect: true, OnVerdict: func(a detector.Announce) {
-			select {
-			case s.announced <- announcement{a, time.Now()}:
-			default:
-			}
-		}})
-		if err != nil && ctx.Err() == nil {
-			tb.Errorf("sidecar: %v", err)
-		}
-	})
-	var err error
-	if s.agent, err = tracing.New(tracing.Config{Service: "endtoend"}); err != nil {
-		tb.Fatal(err)
+	s := &system{
+		TB: tb, url: url, dial: dial, ctx: ctx, suffix: "." + rand.Text()[:8],
+		announced: make(chan announcement, 10_000), blind: func() {},
 	}
-	stop, err := amqpexport.Start(ctx, s.agent, amqpexport.Config{URL: url, Dial: dial})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if s.conn, err = amqprpc.Dial(ctx, amqprpc.Config{URL: url, Dial: dial, Agent: s.agent, CallTimeout: 20 * time.Second}); err != nil {
-		tb.Fatal(err)
-	}
+	s.drop = s.dropLines
 	tb.Cleanup(func() {
 		cancel()
-		s.conn.Close()
-		stop()
-		s.running.Wait()
-		s.agent.Close()
+		for _, n := range s.all() {
+			n.stop()
+		}
+		s.blind()
 	})
 	return s
 }
 
-// serve runs a process on a queue of its own until the test ends. With a
-// prefetch above 1 its requests can be seen waiting; otherwise they wait in the
-// broker.
-func (s *system) serve(name string, prefetch int, handle func(ctx context.Context, body string) error) {
-	ready := make(chan struct{})
-	var once sync.Once
-	s.running.Go(func() {
-		process := s.agent.Process(name)
-		defer process.Stop()
-		err := s.conn.Serve(s.ctx, amqprpc.Server{
-			Queue: name + s.suffix, Process: process, Prefetch: prefetch,
-			Declare: func(ch *amqp.Channel) error {
-				// Not exclusive: the detector counts its messages.
-				_, err := ch.QueueDeclare(name+s.suffix, true, true, false, false, amqp.Table{amqp.QueueTTLArg: int64(60_000)})
-				once.Do(func() { close(ready) })
-				return err
-			},
-			Handler: func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
-				if err := handle(ctx, string(r.Body)); err != nil {
-					return nil, amqprpc.ErrNoAnswer
-				}
-				return nil, nil
-			},
-		})
-		if s.ctx.Err() == nil {
-			s.Errorf("serve %s: %v", name, err)
+// watch starts a detector in place of the one that runs, if one does.
+func (s *system) watch() {
+	s.blind()
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	s.sight = &line{dialer: s.dial}
+	cfg := sidecar.Config{URL: s.url, Dial: s.sight.Dial, OnVerdict: func(a detector.Announce) {
+		select {
+		case s.announced <- announcement{a, time.Now()}:
+		default:
+		}
+	}}
+	running.Go(func() {
+		if err := sidecar.Run(ctx, cfg); err != nil {
+			s.Errorf("sidecar: %v", err)
 		}
 	})
-	select {
-	case <-ready:
-	case <-s.ctx.Done():
+	s.blind = func() {
+		cancel()
+		running.Wait()
 	}
 }
 
-// call asks a process, until ctx ends.
-func (s *system) call(ctx context.Context, name, body string) error {
-	_, err := s.conn.Call(ctx, amqprpc.Call{Key: name + s.suffix, Body: []byte(body)})
-	return err
+// kill ends the detector without a word.
+func (s *system) kill() {
+	s.sight.cut()
+	s.blind()
 }
 
-// await waits for the first announcement of a status that is no repetition.
-// Others may use the same RabbitMQ: their verdicts do not count.
-func (s *system) await(status detector.Status) announcement {
-	s.Helper()
-	patience := time.After(15 * time.Second)
-	var last detector.Verdict
+// dropLines cuts the connections of all parts. They may connect again.
+func (s *system) dropLines() {
+	s.sight.drop()
+	for _, n := range s.all() {
+		n.line.drop()
+		n.reports.drop()
+	}
+}
+
+func (s *system) all() []*node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*node(nil), s.nodes...)
+}
+
+// acquaint gives the first heartbeats the time to tell who consumes what.
+func (s *system) acquaint() { time.Sleep(time.Second) }
+
+// patience is how long a verdict may take to come.
+const patience = 15 * time.Second
+
+// hear returns the next announcement about a process of this system: others
+// may use the same RabbitMQ. ok is false if there is none until the deadline.
+func (s *system) hear(deadline <-chan time.Time) (a announcement, ok bool) {
 	for {
 		select {
-		case a := <-s.announced:
-			if a.Verdict.Core[0].Key.Agent != s.agent.ID() {
-				continue
+		case a = <-s.announced:
+			if s.ours(&a.Verdict) {
+				s.heard = append(s.heard, a)
+				return a, true
 			}
-			if a.Verdict.Status == status && !a.Again {
-				return a
-			}
-			last = a.Verdict
-		case <-patience:
-			s.Fatalf("no verdict was %s; the last one: %s, of %d processes: %s%s", status, last.Status, len(last.Core), last.Reason, last.Cause)
+		case <-deadline:
+			return a, false
 		}
 	}
 }
 
-// ring is a set of processes that each ask the next. A request says which
-// round it is of; a round ends when it is cancelled.
-type ring struct {
-	*system
-	names []string
-
-	mu      sync.Mutex
-	round   context.Context
-	atOnce  bool
-	arrived int
-	open    chan struct{}
-	last    time.Time // when the last process asked the next
-}
-
-func newRing(s *system, size, prefetch int) *ring {
-	r := &ring{system: s}
-	for i := range size {
-		r.names = append(r.names, fmt.Sprintf("ring:%d", i))
-	}
-	for i, name := range r.names {
-		s.serve(name, prefetch, func(ctx context.Context, _ string) error { return r.ask(ctx, i) })
-	}
-	return r
-}
-
-var errOver = errors.New("the round is over")
-
-// ask lets process i ask the next, at once or when all have been asked.
-func (r *ring) ask(ctx context.Context, i int) error {
-	r.mu.Lock()
-	round, open := r.round, r.open
-	if r.arrived++; r.arrived == len(r.names) && open != nil {
-		close(open)
-	}
-	r.mu.Unlock()
-	if open != nil {
-		select {
-		case <-open:
-		case <-round.Done():
-			return errOver
+func (s *system) ours(v *detector.Verdict) bool {
+	for _, n := range s.all() {
+		for i := range v.Core {
+			if v.Core[i].Key.Agent == n.agent.ID() {
+				return true
+			}
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(round, cancel)()
-	r.mu.Lock()
-	r.last = time.Now()
-	r.mu.Unlock()
-	return r.call(ctx, r.names[(i+1)%len(r.names)], "")
+	return false
 }
 
-// deadlock makes the ring close, by one request that goes all around or by all
-// of its processes at once, and returns when the last of them asked, and what
-// the detector said.
-func (r *ring) deadlock(atOnce bool) (last time.Time, suspected, confirmed announcement) {
-	r.Helper()
-	ctx, cancel := context.WithCancel(r.ctx)
-	r.mu.Lock()
-	r.round, r.arrived, r.open = ctx, 0, nil
-	callers := 1
-	if atOnce {
-		r.open, callers = make(chan struct{}), len(r.names)
+// await waits for the next announcement of a status that is no repetition.
+func (s *system) await(status detector.Status) announcement {
+	s.Helper()
+	return s.awaitThat("was "+string(status), func(a *announcement) bool { return a.Verdict.Status == status && !a.Again })
+}
+
+func (s *system) awaitThat(what string, is func(a *announcement) bool) announcement {
+	s.Helper()
+	deadline := time.After(patience)
+	var last detector.Verdict
+	for {
+		a, ok := s.hear(deadline)
+		switch {
+		case !ok:
+			s.Fatalf("no verdict %s; the last one: %s, of %d processes: %s%s", what, last.Status, len(last.Core), last.Reason, last.Cause)
+		case is(&a):
+			return a
+		}
+		last = a.Verdict
 	}
-	r.mu.Unlock()
-	var asking sync.WaitGroup
-	for i := range callers {
-		asking.Go(func() { _ = r.call(ctx, r.names[i], "") })
+}
+
+// silence fails the test if the detector says anything within d.
+func (s *system) silence(d time.Duration) {
+	s.Helper()
+	if a, ok := s.hear(time.After(d)); ok {
+		s.Errorf("%s: %v; want silence", a.Verdict.Status, names(a.Verdict.Core))
 	}
-	suspected = r.await(detector.Suspected)
-	confirmed = r.await(detector.Confirmed)
-	r.mu.Lock()
-	last = r.last
-	r.mu.Unlock()
-	cancel()
-	asking.Wait()
-	for a := r.await(detector.Resolved); a.Verdict.ID != confirmed.Verdict.ID; {
-		a = r.await(detector.Resolved)
+}
+
+// unconfirmed fails the test if the detector confirms anything within d.
+func (s *system) unconfirmed(d time.Duration) {
+	s.Helper()
+	deadline := time.After(d)
+	for {
+		a, ok := s.hear(deadline)
+		if !ok {
+			return
+		}
+		if a.Verdict.Status == detector.Confirmed {
+			s.Errorf("confirmed: %v; nothing is", names(a.Verdict.Core))
+		}
 	}
-	return last, suspected, confirmed
+}
+
+// names returns the names of processes, sorted.
+func names(members []detector.Member) []string {
+	all := make([]string, 0, len(members))
+	for i := range members {
+		all = append(all, members[i].Key.Process)
+	}
+	return sorted(all)
 }

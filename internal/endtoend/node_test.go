@@ -1,0 +1,191 @@
+package endtoend_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waitgraph/waitgraph/tracing"
+	"github.com/waitgraph/waitgraph/tracing/amqpexport"
+	"github.com/waitgraph/waitgraph/tracing/amqprpc"
+)
+
+// node is an OS process with services: an agent, what exports its reports, and
+// a connection to call and serve by.
+type node struct {
+	*system
+	agent   *tracing.Agent
+	conn    *amqprpc.Conn
+	line    *line // of conn
+	reports *line // of the exporter
+
+	ctx       context.Context
+	end       context.CancelFunc
+	running   sync.WaitGroup
+	exporting func() // ends it
+}
+
+// node starts an OS process.
+func (s *system) node(name string, opts ...amqprpc.Option) *node {
+	s.Helper()
+	n := &node{system: s, line: &line{dialer: s.dial}, reports: &line{dialer: s.dial}}
+	n.ctx, n.end = context.WithCancel(s.ctx)
+	var err error
+	if n.agent, err = tracing.New(tracing.Config{Service: name}); err != nil {
+		s.Fatal(err)
+	}
+	if n.exporting, err = amqpexport.Start(n.ctx, n.agent, amqpexport.Config{URL: s.url, Dial: n.reports.Dial}); err != nil {
+		s.Fatal(err)
+	}
+	cfg := amqprpc.Config{URL: s.url, Dial: n.line.Dial, Agent: n.agent, CallTimeout: time.Minute}
+	if n.conn, err = amqprpc.Dial(n.ctx, cfg, opts...); err != nil {
+		s.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes = append(s.nodes, n)
+	return n
+}
+
+// stop ends the OS process in good order.
+func (n *node) stop() {
+	n.end()
+	n.conn.Close()
+	n.running.Wait()
+	n.exporting()
+	n.agent.Close()
+}
+
+// kill ends it as SIGKILL does: nobody is told anything.
+func (n *node) kill() {
+	n.line.cut()
+	n.reports.cut()
+	n.stop()
+}
+
+// serve runs a process that serves a queue of its own name until its OS process
+// ends. With a prefetch above 1 its requests can be seen waiting; otherwise they
+// wait in the broker.
+func (n *node) serve(name string, prefetch int, handle amqprpc.Handler) {
+	n.work(name, amqprpc.Server{Queue: name, Prefetch: prefetch, Handler: handle})
+}
+
+// work runs a process that serves a queue, which may be that of others too. It
+// returns when it does.
+func (n *node) work(name string, srv amqprpc.Server, opts ...tracing.ProcessOption) {
+	srv.Process = n.agent.Process(name, opts...)
+	n.serveAs(srv)
+}
+
+func (n *node) serveAs(srv amqprpc.Server) {
+	ready := make(chan struct{})
+	var once sync.Once
+	srv.Queue += n.suffix
+	srv.Declare = func(ch *amqp.Channel) error {
+		// Not exclusive: the detector counts its messages.
+		const durable, autoDelete, exclusive, noWait = true, false, false, false
+		_, err := ch.QueueDeclare(srv.Queue, durable, autoDelete, exclusive, noWait, amqp.Table{"x-expires": int32(10_000)})
+		once.Do(func() { close(ready) })
+		return err
+	}
+	n.running.Go(func() {
+		defer srv.Process.Stop()
+		err := n.conn.Serve(n.ctx, srv)
+		if n.ctx.Err() == nil && !errors.Is(err, errCrash) {
+			n.Errorf("serve %s: %v", srv.Queue, err)
+		}
+	})
+	select {
+	case <-ready:
+	case <-n.ctx.Done():
+	}
+}
+
+// errCrash is how a process ends that a test lets crash.
+var errCrash = errors.New("crash")
+
+// call asks the process of a name, until ctx ends.
+func (n *node) call(ctx context.Context, name, body string) error {
+	_, err := n.conn.Call(ctx, amqprpc.Call{Key: name + n.suffix, Body: []byte(body)})
+	return err
+}
+
+// as returns a context in which a process outside all services calls.
+func (n *node) as(name string) context.Context {
+	return tracing.WithProcess(n.ctx, n.agent.Process(name))
+}
+
+// does makes a handler of a function that says nothing.
+func does(f func(ctx context.Context) error) amqprpc.Handler {
+	return func(ctx context.Context, _ *amqprpc.Request) ([]byte, error) { return nil, f(ctx) }
+}
+
+// rest waits for d or until ctx ends.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// line is a way to the broker that can fail.
+type line struct {
+	dialer func(network, addr string) (net.Conn, error)
+	mu     sync.Mutex
+	conns  []net.Conn
+	down   bool
+}
+
+var errDown = errors.New("the network is down")
+
+// Dial connects unless the line is down.
+func (l *line) Dial(network, addr string) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		return nil, errDown
+	}
+	conn, err := l.dialer(network, addr)
+	if err == nil {
+		l.conns = append(l.conns, conn)
+	}
+	return conn, err
+}
+
+// drop cuts the connections; new ones can be made.
+func (l *line) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
+	l.conns = nil
+}
+
+// cut cuts the connections, and there are no new ones until mend.
+func (l *line) cut() {
+	l.mu.Lock()
+	l.down = true
+	l.mu.Unlock()
+	l.drop()
+}
+
+func (l *line) mend() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = false
+}
+
+func sorted(all []string) []string {
+	slices.Sort(all)
+	return all
+}
