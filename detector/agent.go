@@ -55,7 +55,7 @@ func (d *Detector) report(b *report.Batch) {
 	d.speakers = d.speakers[:0]
 	if b.Answer != nil {
 		if r := d.rounds[b.Answer.Round]; r != nil {
-			r.answered(b)
+			r.answered(d.now, b)
 			d.finished(r)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 )
@@ -28,6 +29,7 @@ type round struct {
 	taken   map[report.Resource]string // requests that were taken, and by which agent
 	failed  map[report.Agent]bool      // could not be asked
 	counts  map[string]*QueueCounted   // by queue; nil until counted
+	minutes minutes
 }
 
 // ask begins a round about a verdict's core and drops the one under way.
@@ -46,6 +48,7 @@ func (d *Detector) ask(v *verdict) {
 		answers: make(map[report.Key]report.State),
 		taken:   make(map[report.Resource]string),
 		counts:  make(map[string]*QueueCounted),
+		minutes: newMinutes(d.now),
 	}
 	d.rounds[r.id], v.round = r, r
 	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
@@ -113,11 +116,12 @@ func (r *round) queues() []string {
 	return slices.Compact(names)
 }
 
-func (r *round) answered(b *report.Batch) {
+func (r *round) answered(now time.Time, b *report.Batch) {
 	if _, asked := r.silent[b.Agent]; !asked {
 		return
 	}
 	delete(r.silent, b.Agent)
+	r.minutes.answered[b.Agent], r.minutes.taken[b.Agent] = now, b.Answer.Taken
 	for _, s := range b.States {
 		r.answers[s.Key] = s
 	}
@@ -133,9 +137,9 @@ func (r *round) unreachable(a report.Agent) {
 	}
 }
 
-func (r *round) counted(c QueueCounted) {
+func (r *round) counted(now time.Time, c QueueCounted) {
 	if _, asked := r.counts[c.Queue]; asked {
-		r.counts[c.Queue] = &c
+		r.counts[c.Queue], r.minutes.counted[c.Queue] = &c, now
 	}
 }
 
@@ -192,7 +196,7 @@ func (d *Detector) conclude(r *round) {
 		if v.status == Suspected {
 			v.status, v.confirmed = Confirmed, d.now
 		}
-		v.proven = v.core.only(proven)
+		v.proven, v.proof = v.core.only(proven), r.written(proven, d.now)
 		d.announce(v, false)
 	case v.status == Suspected && objection != before:
 		d.announce(v, true)

@@ -19,6 +19,8 @@ type coreMember struct {
 	node  *node
 	epoch uint64
 	need  int
+	seq   uint64       // of the last report in an unbroken row; 0 if it is only hinted at
+	told  []report.Key // who hinted at it, then
 	waits []coreWait
 }
 
@@ -58,7 +60,11 @@ func (d *Detector) coreOf(vertices []waitfor.Process) core {
 	for _, v := range vertices {
 		n := d.vertices[v]
 		in[n] = struct{}{}
-		c = append(c, coreMember{node: n, epoch: n.shown.epoch, need: n.shown.need})
+		m := coreMember{node: n, epoch: n.shown.epoch, need: n.shown.need, told: n.told()}
+		if !n.shown.hint {
+			m.seq = n.seq
+		}
+		c = append(c, m)
 	}
 	slices.SortFunc(c, func(a, b coreMember) int { return compareNodes(a.node, b.node) })
 	for i := range c {

@@ -108,7 +108,7 @@ func (e QueueCounted) apply(d *Detector) {
 		d.countMembers(q, e)
 	}
 	if r := d.rounds[e.Round]; r != nil {
-		r.counted(e)
+		r.counted(d.now, e)
 		d.finished(r)
 	}
 }

@@ -41,6 +41,7 @@ func (v *verdict) public() Verdict {
 	p := Verdict{
 		ID: v.id, Kind: c.kind(), Status: v.status, Reason: v.reason,
 		Since: c.since(), Suspected: v.suspected, Confirmed: v.confirmed, InBand: v.inBand,
+		Proof: v.proof,
 	}
 	if p.Since.IsZero() {
 		p.Since = v.suspected

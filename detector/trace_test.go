@@ -84,7 +84,9 @@ func (p *play) run(t *testing.T, td *datadriven.TestData) string {
 	if !ok {
 		td.Fatalf(t, "unknown command %q", td.Cmd)
 	}
-	return p.print(run(t, td))
+	effects := run(t, td)
+	verifyProofs(t, effects)
+	return p.print(effects)
 }
 
 func arg(td *datadriven.TestData, key string) string {

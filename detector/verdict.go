@@ -3,6 +3,7 @@ package detector
 import (
 	"time"
 
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
@@ -75,6 +76,11 @@ type Verdict struct {
 	// Contradicted says that a member of a confirmed core went on as if it
 	// had not been deadlocked: the verdict or the instrumentation was wrong.
 	Contradicted bool
+
+	// Proof is what is needed to check the verdict once it has been confirmed,
+	// nil before. It is about Core as it was then: members may have gone since.
+	// It is shared, and must not be changed.
+	Proof *proof.Proof
 
 	Core []Member // in the order of the waits as far as there is one
 	// Collateral are those blocked behind the core, not its cause: at most a

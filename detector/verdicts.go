@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
@@ -20,7 +21,8 @@ type verdict struct {
 	// proven is what the last confirmation was about: empty while suspected.
 	// It may lag behind core while core grows.
 	proven    core
-	inBand    bool // an agent saw it in one call chain, at one time
+	proof     *proof.Proof // of the last confirmation
+	inBand    bool         // an agent saw it in one call chain, at one time
 	announced time.Time
 	last      Verdict // as announced
 
