@@ -216,7 +216,7 @@ func (p *parser) deadline(text string) time.Time {
 		return time.Time{}
 	}
 	ms := p.number(text)
-	if ms > maxUnixMilli {
+	if ms == 0 || ms > maxUnixMilli {
 		p.fail(errors.New("deadline out of range"))
 		return time.Time{}
 	}

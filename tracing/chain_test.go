@@ -95,6 +95,7 @@ func TestHostileChains(t *testing.T) {
 		"absurd number":       "a;1;x;7;zzzzzzzzzzzzzzzzzzzzz;5;",
 		"negative number":     "a;1;x;7;-9;5;",
 		"absurd deadline":     "a;1;x;7;9;5;zzzzzzzzzzzz",
+		"deadline of zero":    "a;1;x;7;9;5;0",
 		"wrong flag":          "a;1;x;7;9;5;;q",
 		"long name":           "a;1;" + strings.Repeat("x", 256) + ";7;9;5;",
 		"marker in the midst": "*",
