@@ -18,10 +18,11 @@
 //
 // # JSON
 //
-// [Verdict] and [Graph] are the JSON forms. Their members are described on the
+// [Verdict], [Proven] and [Graph] are the JSON forms. Their members are described on the
 // fields; a member that has nothing to say is left out. Times are RFC 3339 in
 // UTC, trace and span IDs lower case hex, agents name#incarnation. Members may
-// be added, but not renamed or removed.
+// be added, but not renamed or removed. The proof in Proven is described in
+// package proof; unlike the lists of a Verdict it is never cut short.
 //
 // # Hostile names
 //

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
@@ -44,6 +45,13 @@ type Verdict struct {
 	EdgeCount       int       `json:"edge_count"` // of the core
 	Collateral      []Process `json:"collateral"` // blocked behind the core, at most 100
 	CollateralCount int       `json:"collateral_count"`
+}
+
+// Proven is a verdict with all that is needed to check it.
+type Proven struct {
+	Verdict
+	Proof    *proof.Proof `json:"proof,omitempty"`    // the members of Core and those that have left it since
+	Unproven string       `json:"unproven,omitempty"` // why there is no proof
 }
 
 // Process is one process, and what it waits for if it is blocked.
@@ -91,6 +99,15 @@ func Of(v detector.Verdict, at time.Time) Verdict {
 		Core: processes(v.Core[:min(len(v.Core), maxCore)]), CoreCount: len(v.Core), EdgeCount: edges(v.Core),
 		Collateral: processes(v.Collateral), CollateralCount: v.CollateralCount,
 	}
+}
+
+// OfProven explains a verdict at an instant, with its proof.
+func OfProven(v detector.Verdict, at time.Time) Proven {
+	p := Proven{Verdict: Of(v, at), Proof: v.Proof}
+	if p.Proof == nil {
+		p.Unproven = "it has not been confirmed"
+	}
+	return p
 }
 
 // String returns the explanation as lines for a terminal: the summary and,

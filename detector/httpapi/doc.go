@@ -5,6 +5,7 @@
 //	GET /readyz                 200 while it sees everything, else 503 and why not
 //	GET /metrics                for Prometheus
 //	GET /api/v1/deadlocks       what stands and what has ended, as Deadlocks
+//	GET /api/v1/deadlocks/{id}  one of them with its proof, as explain.Proven
 //	GET /api/v1/graph           the wait-for graph: ?format=json (explain.Graph) or dot
 //
 // Errors are problem details (RFC 9457, application/problem+json). Answers are

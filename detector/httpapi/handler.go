@@ -20,6 +20,9 @@ type System interface {
 	// Ready returns why the detector may not see everything, nil if it does.
 	Ready() error
 	Deadlocks(ctx context.Context) (Deadlocks, error)
+	// Deadlock returns the verdict with an ID: the standing one, or else the
+	// latest that has ended. It reports false if none is known.
+	Deadlock(ctx context.Context, id string) (explain.Proven, bool, error)
 	// Graph returns the graph and the instant at which it was so.
 	Graph(ctx context.Context) (detector.Snapshot, time.Time, error)
 }
@@ -54,6 +57,7 @@ func NewHandler(s System, metrics http.Handler) http.Handler {
 	get(mux, "/readyz", a.ready)
 	get(mux, "/metrics", metrics.ServeHTTP)
 	get(mux, "/api/v1/deadlocks", a.deadlocks)
+	get(mux, "/api/v1/deadlocks/{id}", a.deadlock)
 	get(mux, "/api/v1/graph", a.graph)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing at this path; / lists what there is")
@@ -97,6 +101,7 @@ const index = `waitgraph: deadlock detector
 /readyz
 /metrics
 /api/v1/deadlocks
+/api/v1/deadlocks/{id}
 /api/v1/graph?format=json
 /api/v1/graph?format=dot
 `
@@ -130,6 +135,21 @@ func (a api) deadlocks(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, d)
+}
+
+func (a api) deadlock(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
+	defer cancel()
+	id := r.PathValue("id")
+	v, ok, err := a.system.Deadlock(ctx, id)
+	switch {
+	case err != nil:
+		problem(w, http.StatusServiceUnavailable, err.Error())
+	case !ok:
+		problem(w, http.StatusNotFound, fmt.Sprintf("there is no verdict %q, or no longer; /api/v1/deadlocks lists those that are known", id))
+	default:
+		answer(w, v)
+	}
 }
 
 func (a api) graph(w http.ResponseWriter, r *http.Request) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
@@ -43,6 +44,11 @@ func (f fakeSystem) Deadlocks(context.Context) (Deadlocks, error) {
 	return Deadlocks{At: at, Standing: []explain.Verdict{explain.Of(detector.Verdict{ID: "v1"}, at)}, StandingCount: 1, Past: []explain.Verdict{}}, f.err
 }
 
+func (f fakeSystem) Deadlock(_ context.Context, id string) (explain.Proven, bool, error) {
+	v := detector.Verdict{ID: "v1", Proof: &proof.Proof{Round: 3}}
+	return explain.OfProven(v, at), id == v.ID, f.err
+}
+
 func (f fakeSystem) Graph(context.Context) (detector.Snapshot, time.Time, error) {
 	k := report.Key{Process: "p\n"}
 	m := detector.Member{Key: k, Need: 1, Waits: []detector.Edge{{Wait: report.Wait{Resource: "r", Kind: report.Lock}, Holders: []report.Key{k}}}}
@@ -65,6 +71,7 @@ func TestAnswers(t *testing.T) {
 		{"/livez", "text/plain; charset=utf-8", "alive\n"},
 		{"/readyz", "text/plain; charset=utf-8", "ready\n"},
 		{"/api/v1/deadlocks", "application/json", `{"at":"2026-11-21T09:00:00Z","standing":[{"id":"v1",`},
+		{"/api/v1/deadlocks/v1", "application/json", `"proof":{"round":3,`},
 		{"/api/v1/graph", "application/json", `{"at":"2026-11-21T09:00:00Z","processes":[{"process":"p\n",`},
 		{"/api/v1/graph?format=json", "application/json", `"deadlocked":true`},
 		{"/api/v1/graph?format=dot", "text/vnd.graphviz; charset=utf-8", `n0 -> n0 [label="lock"];`},
@@ -90,6 +97,8 @@ func TestProblems(t *testing.T) {
 		{broken, http.MethodGet, "/livez", 503, `recovering\x1b`},
 		{broken, http.MethodGet, "/readyz", 503, `recovering\x1b`},
 		{broken, http.MethodGet, "/api/v1/deadlocks", 503, `recovering\x1b`},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks/%1b", 404, `there is no verdict "\x1b", or no longer; /api/v1/deadlocks lists those that are known`},
+		{broken, http.MethodGet, "/api/v1/deadlocks/v1", 503, `recovering\x1b`},
 		{broken, http.MethodGet, "/api/v1/graph", 503, `recovering\x1b`},
 	} {
 		status, contentType, body := request(t, tt.system, tt.method, tt.path)

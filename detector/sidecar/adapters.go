@@ -86,6 +86,23 @@ func (s *sidecar) Deadlocks(ctx context.Context) (httpapi.Deadlocks, error) {
 	return d, nil
 }
 
+// Deadlock implements httpapi.System.
+func (s *sidecar) Deadlock(ctx context.Context, id string) (explain.Proven, bool, error) {
+	var standing []detector.Verdict
+	var at time.Time
+	err := s.owner.call(ctx, func() { standing, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })
+	if err != nil {
+		return explain.Proven{}, false, err
+	}
+	for _, v := range standing {
+		if v.ID == id {
+			return explain.OfProven(v, at), true, nil
+		}
+	}
+	v, ok := s.past.named(id)
+	return v, ok, nil
+}
+
 // Graph implements httpapi.System.
 func (s *sidecar) Graph(ctx context.Context) (detector.Snapshot, time.Time, error) {
 	var snapshot detector.Snapshot

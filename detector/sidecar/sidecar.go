@@ -20,7 +20,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -117,37 +116,8 @@ func (s *sidecar) spread(ctx context.Context) {
 	for a := range s.owner.announcements {
 		s.log.Announce(ctx, a.at, a.Announce)
 		if a.Verdict.Status.Ended() {
-			s.past.add(explain.Of(a.Verdict, a.at))
+			s.past.add(explain.OfProven(a.Verdict, a.at))
 		}
 		s.cfg.OnVerdict(a.Announce)
 	}
-}
-
-// maxPast is how many verdicts that have ended are kept.
-const maxPast = 100
-
-// past is the verdicts that have ended, safe for concurrent use.
-type past struct {
-	mu       sync.Mutex
-	verdicts []explain.Verdict // oldest first
-}
-
-func (p *past) add(v explain.Verdict) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.verdicts) == maxPast {
-		p.verdicts = append(p.verdicts[:0], p.verdicts[1:]...)
-	}
-	p.verdicts = append(p.verdicts, v)
-}
-
-// latestFirst returns a copy.
-func (p *past) latestFirst() []explain.Verdict {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := make([]explain.Verdict, 0, len(p.verdicts))
-	for i := range p.verdicts {
-		all = append(all, p.verdicts[len(p.verdicts)-1-i])
-	}
-	return all
 }

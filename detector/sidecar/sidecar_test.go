@@ -16,7 +16,9 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/verify"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
 
@@ -100,15 +102,17 @@ func TestHTTP(t *testing.T) {
 	next(t, verdicts)
 
 	var d struct {
-		Standing []struct{ Status, Summary string }
+		Standing []struct{ ID, Status, Summary string }
 		Past     []struct{ Status string }
 	}
 	if err := json.Unmarshal([]byte(get(t, base+"/api/v1/deadlocks", 200)), &d); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.Standing) != 1 || d.Standing[0].Status != "confirmed" || !strings.HasPrefix(d.Standing[0].Summary, "deadlock confirmed: a cycle of 2") {
-		t.Errorf("deadlocks: %+v", d)
+		t.Fatalf("deadlocks: %+v", d)
 	}
+	id := d.Standing[0].ID
+	checkProof(t, get(t, base+"/api/v1/deadlocks/"+id, 200))
 	if s := get(t, base+"/api/v1/graph?format=dot", 200); strings.Count(s, "color=red") != 2 || !strings.Contains(s, "cluster_1") {
 		t.Errorf("graph:\n%s", s)
 	}
@@ -124,8 +128,22 @@ func TestHTTP(t *testing.T) {
 	if err := json.Unmarshal([]byte(get(t, base+"/api/v1/deadlocks", 200)), &d); err != nil {
 		t.Fatal(err)
 	}
+	checkProof(t, get(t, base+"/api/v1/deadlocks/"+id, 200))
+	get(t, base+"/api/v1/deadlocks/none", 404)
 	if len(d.Standing) != 0 || len(d.Past) != 1 || d.Past[0].Status != "resolved" {
 		t.Errorf("deadlocks: %+v", d)
+	}
+}
+
+// checkProof checks a verdict as the API shows it by its proof alone.
+func checkProof(t *testing.T, shown string) {
+	t.Helper()
+	var v verify.Verdict
+	if err := json.Unmarshal([]byte(shown), &v); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := v.Check(); err != nil {
+		t.Errorf("%v\n%s", err, shown)
 	}
 }
 
@@ -213,7 +231,7 @@ func TestValidate(t *testing.T) {
 func TestOnlyTheLatestPastIsKept(t *testing.T) {
 	var p past
 	for i := range maxPast + 2 {
-		p.add(explain.Verdict{ID: fmt.Sprint(i)})
+		p.add(explain.Proven{Verdict: explain.Verdict{ID: fmt.Sprint(i)}})
 	}
 	all := p.latestFirst()
 	if len(all) != maxPast {
@@ -221,5 +239,21 @@ func TestOnlyTheLatestPastIsKept(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{fmt.Sprint(maxPast + 1), "2"}, []string{all[0].ID, all[maxPast-1].ID}); d != "" {
 		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
+// TestOnlySoMuchProofIsKept ends verdicts with ever larger proofs.
+func TestOnlySoMuchProofIsKept(t *testing.T) {
+	var p past
+	for i, n := range []int{1, maxPastProven - 1, maxPastProven / 2, maxPastProven / 2} {
+		p.add(explain.Proven{Verdict: explain.Verdict{ID: fmt.Sprint(i)}, Proof: &proof.Proof{Members: make([]proof.Member, n)}})
+	}
+	for i, kept := range []bool{false, false, true, true} {
+		if v, ok := p.named(fmt.Sprint(i)); !ok || (v.Proof != nil) != kept || (v.Unproven == "") != kept {
+			t.Errorf("verdict %d: known %t, %d members, unproven %q", i, ok, len(p.verdicts), v.Unproven)
+		}
+	}
+	if _, ok := p.named("4"); ok {
+		t.Error("a verdict that never was is known")
 	}
 }

@@ -14,6 +14,8 @@ type Verdict struct {
 	ID    string       `json:"id"`
 	Core  []Claim      `json:"core"`
 	Proof *proof.Proof `json:"proof"`
+	// Unproven says why there is no Proof.
+	Unproven string `json:"unproven"`
 }
 
 // Claim names a process that is said to be deadlocked in one wait epoch.
@@ -27,6 +29,8 @@ type Claim struct {
 // is wrong, which is the error.
 func (v Verdict) Check() (checked []string, err error) {
 	switch {
+	case v.Proof == nil && v.Unproven != "":
+		return nil, fmt.Errorf("there is no proof: %s", v.Unproven)
 	case v.Proof == nil:
 		return nil, errors.New("there is no proof")
 	case len(v.Core) == 0:

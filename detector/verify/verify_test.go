@@ -108,6 +108,7 @@ func TestWrongProofs(t *testing.T) {
 		says  string
 	}{
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof = nil }, "there is no proof"},
+		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof, v.Unproven = nil, "nobody asked" }, "there is no proof: nobody asked"},
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Core = nil }, "the verdict names no process"},
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Core[0].Epoch++ }, `the verdict is about "P" of agent "agent-P#1" in epoch 8, and the proof is not`},
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof.Members = nil }, "there are no members"},
@@ -173,7 +174,7 @@ func TestWrongProofs(t *testing.T) {
 // may change without harm is named.
 func TestEveryChangeIsRefused(t *testing.T) {
 	harmless := []string{
-		".id changed", ".id left out",
+		".id changed", ".id left out", ".unproven changed", ".unproven left out", // words
 		".core short of an item",               // it claims less
 		".proof.asked_at changed",              // the answers came after an earlier asking too
 		".proof.members.before.seq less",       // an answer may be any number of reports newer
