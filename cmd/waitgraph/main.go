@@ -2,9 +2,10 @@
 // message broker.
 //
 //	waitgraph run --amqp-url=amqp://user:password@host/vhost
+//	waitgraph verify FILE
 //
-// It exits with status 0 when it is told to stop, 1 when it cannot go on, and
-// 2 when it was called wrongly.
+// It exits with status 0 when it is told to stop or has found nothing wrong, 1
+// when it cannot go on or has found something, and 2 when it was called wrongly.
 package main
 
 import (
@@ -27,7 +28,8 @@ const (
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run runCommand `cmd:"" help:"Watch the services of a broker and report their deadlocks."`
+	Run    runCommand    `cmd:"" help:"Watch the services of a broker and report their deadlocks."`
+	Verify verifyCommand `cmd:"" help:"Check the proof of a verdict, with nothing else."`
 }
 
 func main() {

@@ -71,7 +71,8 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		status      int
 		says        string
 	}{
-		{"no command", nil, nil, 2, `expected "run"`},
+		{"no command", nil, nil, 2, `expected one of "run", "verify"`},
+		{"nothing to verify", nil, []string{"verify", "/nowhere/verdict.json"}, 1, "read verdict: open /nowhere/verdict.json"},
 		{"unknown flag", nil, []string{"run", "--frob"}, 2, "unknown flag --frob"},
 		{"bad duration", nil, []string{"run", "--lease=soon"}, 2, "--lease"},
 		{"bad level", nil, []string{"run", "--log-level=loud"}, 2, "--log-level"},
