@@ -26,11 +26,7 @@ func (l *Ledger) Answer(now time.Time, q report.Question) report.Batch {
 			b.Answer.Unknown = append(b.Answer.Unknown, l.own(k)...)
 		}
 	}
-	for _, r := range q.Replies {
-		if l.taken.has(r) {
-			b.Answer.Taken = append(b.Answer.Taken, r)
-		}
-	}
+	b.Answer.Taken = l.takenAmong(q.Replies)
 	return b
 }
 

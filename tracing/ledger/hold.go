@@ -130,9 +130,6 @@ func (l *Ledger) take(p *Process, r report.Resource, kind report.Kind) *hold {
 	h := l.newHold()
 	h.resource, h.kind = r, kind
 	p.holds[r] = h
-	if kind == report.Reply {
-		l.taken.hold(r)
-	}
 	return h
 }
 
@@ -189,7 +186,6 @@ func (l *Ledger) Answered(now time.Time, p *Process, reply report.Resource) {
 		}
 		l.report(p)
 	}
-	l.taken.hold(reply)
 	l.taken.answer(reply, now.Add(l.cfg.Remember))
 	l.drop(p, h)
 }
@@ -234,7 +230,6 @@ func (l *Ledger) Abandon(p *Process, reply report.Resource) {
 }
 
 func (l *Ledger) abandon(p *Process, h *hold) {
-	l.taken.hold(h.resource)
 	l.taken.abandon(h.resource)
 	l.drop(p, h)
 }
@@ -257,9 +252,6 @@ func (l *Ledger) drop(p *Process, h *hold) {
 	}
 	if h.owned() {
 		p.owned--
-	}
-	if h.kind == report.Reply {
-		l.taken.returned(h.resource)
 	}
 	switch {
 	case p.blocked():

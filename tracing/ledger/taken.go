@@ -6,34 +6,25 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// taken remembers which requests were received. A request that is owed is
-// remembered as long as it is, and one that was answered for a while, since its
-// reply may be on its way. One that was abandoned is remembered for as long as
-// there is room: its caller may wait for ever, and nobody else can say that the
-// request is no longer in its queue.
+// taken remembers which requests were received and are owed no more. One that
+// was answered is remembered for a while, since its reply may be on its way.
+// One that was abandoned is remembered for as long as there is room: its caller
+// may wait for ever, and nobody else can say that the request is no longer in
+// its queue.
+//
+// Remembering is on the path of every request and is one store; finding, which
+// only questions ask for, looks through everything.
 type taken struct {
-	names     map[fingerprint]int32 // how many hold it or remember it
 	answered  ring
 	abandoned ring
 	early     uint64 // names that were forgotten for want of room
 }
 
 func newTaken(limit int) taken {
-	return taken{names: make(map[fingerprint]int32), answered: ring{limit: limit}, abandoned: ring{limit: limit}}
+	return taken{answered: ring{limit: limit}, abandoned: ring{limit: limit}}
 }
 
-func (t *taken) hold(r report.Resource) { t.names[hash(r)]++ }
-
-// returned forgets a request that goes back to its queue.
-func (t *taken) returned(r report.Resource) { t.drop(hash(r)) }
-
-func (t *taken) drop(f fingerprint) {
-	if t.names[f]--; t.names[f] <= 0 {
-		delete(t.names, f)
-	}
-}
-
-// answer begins to forget an answered request.
+// answer remembers an answered request until the given time.
 func (t *taken) answer(r report.Resource, until time.Time) {
 	t.leave(&t.answered, departed{hash(r), until.UnixNano()})
 }
@@ -46,7 +37,7 @@ func (t *taken) abandon(r report.Resource) {
 // leave remembers one more. When there is no room for it, the oldest makes it.
 func (t *taken) leave(q *ring, d departed) {
 	if q.full() {
-		t.drop(q.pop())
+		q.pop()
 		t.early++
 	}
 	q.push(d)
@@ -55,11 +46,49 @@ func (t *taken) leave(q *ring, d departed) {
 // forget forgets the requests that were answered long enough ago.
 func (t *taken) forget(now time.Time) {
 	for q := &t.answered; q.len > 0 && q.at(0).until <= now.UnixNano(); {
-		t.drop(q.pop())
+		q.pop()
 	}
 }
 
-func (t *taken) has(r report.Resource) bool { return t.names[hash(r)] > 0 }
+// find marks those of the asked that are remembered.
+func (t *taken) find(asked map[fingerprint]bool) {
+	for _, q := range [...]*ring{&t.answered, &t.abandoned} {
+		for i := range q.len {
+			mark(asked, q.at(i).name)
+		}
+	}
+}
+
+func mark(asked map[fingerprint]bool, name fingerprint) {
+	if _, ok := asked[name]; ok {
+		asked[name] = true
+	}
+}
+
+// takenAmong returns those of the named requests that were received here: they
+// are owed, or remembered.
+func (l *Ledger) takenAmong(names []report.Resource) []report.Resource {
+	if len(names) == 0 {
+		return nil
+	}
+	asked := make(map[fingerprint]bool, len(names))
+	for _, r := range names {
+		asked[hash(r)] = false
+	}
+	l.taken.find(asked)
+	for _, p := range l.procs {
+		for r := range p.holds {
+			mark(asked, hash(r))
+		}
+	}
+	var found []report.Resource
+	for _, r := range names {
+		if asked[hash(r)] {
+			found = append(found, r)
+		}
+	}
+	return found
+}
 
 // fingerprint stands for a name: there may be many, and without pointers the
 // garbage collector need not look at them. That two names share one is as good
@@ -89,7 +118,12 @@ type ring struct {
 
 func (q *ring) full() bool { return q.len == q.limit }
 
-func (q *ring) at(i int) *departed { return &q.entries[(q.head+i)%len(q.entries)] }
+func (q *ring) at(i int) *departed {
+	if i += q.head; i >= len(q.entries) {
+		i -= len(q.entries)
+	}
+	return &q.entries[i]
+}
 
 func (q *ring) push(d departed) {
 	if q.len == len(q.entries) {
@@ -103,11 +137,9 @@ func (q *ring) push(d departed) {
 	*q.at(q.len - 1) = d
 }
 
-func (q *ring) pop() fingerprint {
-	d := q.at(0)
-	name := d.name
-	*d = departed{}
-	q.head = (q.head + 1) % len(q.entries)
+func (q *ring) pop() {
 	q.len--
-	return name
+	if q.head++; q.head == len(q.entries) {
+		q.head = 0
+	}
 }
