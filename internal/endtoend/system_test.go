@@ -38,6 +38,7 @@ func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 		if url == "" {
 			t.Skip("AMQP_URL is not set")
 		}
+		t.Parallel() // most of the time is spent waiting
 		s := newSystem(t, url, new(net.Dialer).Dial)
 		s.watch()
 		test(t, s)
@@ -135,7 +136,7 @@ func (s *system) all() []*node {
 func (s *system) acquaint() { time.Sleep(time.Second) }
 
 // patience is how long a verdict may take to come.
-const patience = 15 * time.Second
+const patience = 5 * time.Second
 
 // hear returns the next announcement about a process of this system: others
 // may use the same RabbitMQ. ok is false if there is none until the deadline.
