@@ -51,6 +51,7 @@ const (
 	DroppedQuestion     = "question"
 	DroppedCount        = "count"
 	DroppedAnnouncement = "announcement"
+	DroppedRecord       = "record" // a line of a recording
 )
 
 // New returns metrics that are registered with r. Stats is called for each
@@ -102,7 +103,7 @@ func (m *Metrics) initialise() {
 	for _, reason := range []string{malformed, tooLarge, invalid} {
 		m.rejected.WithLabelValues(reason)
 	}
-	for _, what := range []string{DroppedEvent, DroppedQuestion, DroppedCount, DroppedAnnouncement} {
+	for _, what := range []string{DroppedEvent, DroppedQuestion, DroppedCount, DroppedAnnouncement, DroppedRecord} {
 		m.dropped.WithLabelValues(what)
 	}
 }
