@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/recording"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
 
@@ -29,6 +30,12 @@ type Config struct {
 	// Listening, if set, is told the address in the form that it came to be.
 	Listening func(net.Addr)
 
+	// Record is the folder in which all that the detector is told is recorded,
+	// with what it announces; empty: nothing is. While it is recorded, the
+	// detector goes by the wall clock: one that is set back makes it stand still.
+	Record         string
+	RecordMaxBytes int64 // that recordings in the folder may take; 0: recording.DefaultMaxBytes
+
 	Detector detector.Config      // zero: detector.DefaultConfig
 	Registry *prometheus.Registry // takes the metrics; nil: one that has those of the OS process too
 	Log      *slog.Logger         // nil: discarded
@@ -47,6 +54,9 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("unusable address for HTTP: %w", err)
 		}
 	}
+	if c.Record != "" && c.RecordMaxBytes != 0 && c.RecordMaxBytes < recording.MinMaxBytes {
+		return fmt.Errorf("a recording of %d bytes is too small: at least %d", c.RecordMaxBytes, recording.MinMaxBytes)
+	}
 	d := c.Detector
 	switch {
 	case d == detector.Config{}:
@@ -62,6 +72,9 @@ func (c *Config) Validate() error {
 func (c Config) withDefaults() Config {
 	if c.Detector == (detector.Config{}) {
 		c.Detector = detector.DefaultConfig()
+	}
+	if c.RecordMaxBytes == 0 {
+		c.RecordMaxBytes = recording.DefaultMaxBytes
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()

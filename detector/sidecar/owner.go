@@ -8,6 +8,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/promsink"
+	"github.com/waitgraph/waitgraph/detector/recording"
 )
 
 // tick is how often the detector is told that time passes.
@@ -49,6 +50,8 @@ type owner struct {
 	machine machine
 	reach   reach
 	metrics *promsink.Metrics
+	// recorder records all that the machine is told and announces; nil: nothing is.
+	recorder *recording.Recorder
 
 	events        chan detector.Event
 	requests      chan func()
@@ -78,6 +81,7 @@ func newOwner(m machine) *owner {
 func (o *owner) run(ctx context.Context) {
 	defer close(o.announcements)
 	defer close(o.ended)
+	defer o.recorder.Close()
 	ticks := time.NewTicker(tick)
 	defer ticks.Stop()
 	for {
@@ -85,16 +89,27 @@ func (o *owner) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case e := <-o.events:
-			now := time.Now()
+			now := o.now()
+			o.recorder.Event(now, e)
 			o.do(now, o.machine.Step(now, e))
 		case <-ticks.C:
-			now := time.Now()
+			now := o.now()
+			o.recorder.Tick(now)
 			o.do(now, o.machine.Tick(now))
 			o.publishStats()
 		case request := <-o.requests:
 			request()
 		}
 	}
+}
+
+// now returns the time for the machine. A recording has no place for the
+// monotonic reading, so what is recorded goes by the wall clock alone.
+func (o *owner) now() time.Time {
+	if o.recorder != nil {
+		return time.Now().Round(0)
+	}
+	return time.Now()
 }
 
 func (o *owner) publishStats() {
@@ -133,6 +148,7 @@ func (o *owner) do(now time.Time, effects []detector.Effect) {
 }
 
 func (o *owner) announce(now time.Time, a detector.Announce) {
+	o.recorder.Announce(now, a)
 	v := &a.Verdict
 	if o.statuses[v.ID] != v.Status {
 		o.metrics.Step(v)

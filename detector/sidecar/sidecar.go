@@ -31,6 +31,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector/httpapi"
 	"github.com/waitgraph/waitgraph/detector/logsink"
 	"github.com/waitgraph/waitgraph/detector/promsink"
+	"github.com/waitgraph/waitgraph/detector/recording"
 )
 
 // Run watches until ctx ends, and returns nil then. When it returns, all that
@@ -50,6 +51,7 @@ func Run(ctx context.Context, cfg Config) error {
 	source := amqpsource.New(amqpsource.Config{URL: cfg.URL, Name: "waitgraph", Dial: cfg.Dial}, s)
 	s.owner.metrics, s.owner.reach = metrics, source
 
+	s.owner.recorder = s.recorder()
 	l, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -90,6 +92,18 @@ func (s *sidecar) listen(ctx context.Context) (net.Listener, error) {
 	return l, nil
 }
 
+// recorder returns what records the owner, nil if nothing is to be recorded.
+func (s *sidecar) recorder() *recording.Recorder {
+	if s.cfg.Record == "" {
+		return nil
+	}
+	return recording.New(recording.Config{
+		Dir: s.cfg.Record, MaxBytes: s.cfg.RecordMaxBytes, Detector: s.cfg.Detector,
+		Dropped: func() { s.owner.metrics.Drop(promsink.DroppedRecord) },
+		Trouble: func(err error) { s.log.Trouble(context.Background(), "recording has stopped", err) },
+	})
+}
+
 // run runs the parts until one fails or ctx ends.
 func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.Listener) error {
 	ctx, s.fail = context.WithCancelCause(ctx)
@@ -104,6 +118,9 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 		return nil
 	})
 	g.Go(func() error { return source.Run(ctx) })
+	if s.owner.recorder != nil {
+		g.Go(s.owner.recorder.Run)
+	}
 	if l != nil {
 		metrics := promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})
 		g.Go(func() error { return httpapi.Serve(ctx, l, httpapi.NewHandler(s, metrics), s.cfg.Log) })

@@ -207,7 +207,7 @@ func TestMustConnect(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	good := Config{URL: "amqp://localhost/", Listen: "localhost:0", Detector: detector.DefaultConfig()}
-	bad := make([]Config, 4)
+	bad := make([]Config, 5)
 	for i := range bad {
 		bad[i] = good
 	}
@@ -215,6 +215,7 @@ func TestValidate(t *testing.T) {
 	bad[1].Listen = "localhost"
 	bad[2].Detector.Lease = -1
 	bad[3].Detector.AskAgain = time.Hour
+	bad[4].Record, bad[4].RecordMaxBytes = "dir", 1
 	if err := good.Validate(); err != nil {
 		t.Errorf("good: %v", err)
 	}
