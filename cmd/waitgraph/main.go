@@ -3,6 +3,7 @@
 //
 //	waitgraph run --amqp-url=amqp://user:password@host/vhost
 //	waitgraph verify FILE
+//	waitgraph replay FILE...
 //
 // It exits with status 0 when it is told to stop or has found nothing wrong, 1
 // when it cannot go on or has found something, and 2 when it was called wrongly.
@@ -30,6 +31,7 @@ type commands struct {
 
 	Run    runCommand    `cmd:"" help:"Watch the services of a broker and report their deadlocks."`
 	Verify verifyCommand `cmd:"" help:"Check the proof of a verdict, with nothing else."`
+	Replay replayCommand `cmd:"" help:"Play a recording to a fresh detector, and compare what it announces."`
 }
 
 func main() {

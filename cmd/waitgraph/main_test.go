@@ -71,8 +71,10 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		status      int
 		says        string
 	}{
-		{"no command", nil, nil, 2, `expected one of "run", "verify"`},
+		{"no command", nil, nil, 2, `expected one of "run", "verify", "replay"`},
 		{"nothing to verify", nil, []string{"verify", "/nowhere/verdict.json"}, 1, "read verdict: open /nowhere/verdict.json"},
+		{"nothing to replay", nil, []string{"replay", "/nowhere/recording.jsonl"}, 1, "open /nowhere/recording.jsonl"},
+		{"small recording", nil, []string{"run", "--record=/tmp", "--record-max-bytes=10"}, 1, "a recording of 10 bytes is too small"},
 		{"unknown flag", nil, []string{"run", "--frob"}, 2, "unknown flag --frob"},
 		{"bad duration", nil, []string{"run", "--lease=soon"}, 2, "--lease"},
 		{"bad level", nil, []string{"run", "--log-level=loud"}, 2, "--log-level"},
@@ -119,8 +121,8 @@ func TestVersionAndHelp(t *testing.T) {
 
 // TestRun starts the daemon, looks at it from the outside, and stops it.
 func TestRun(t *testing.T) {
-	url := serve(t)
-	c := command(t, []string{"WAITGRAPH_AMQP_URL=" + url, "WAITGRAPH_LISTEN=127.0.0.1:0", "WAITGRAPH_LOG_FORMAT=json"}, "run")
+	url, dir := serve(t), t.TempDir()
+	c := command(t, []string{"WAITGRAPH_RECORD=" + dir, "WAITGRAPH_AMQP_URL=" + url, "WAITGRAPH_LISTEN=127.0.0.1:0", "WAITGRAPH_LOG_FORMAT=json"}, "run")
 	log, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -152,5 +154,10 @@ func TestRun(t *testing.T) {
 	}
 	if err := c.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*"))
+	out, err := command(t, nil, append([]string{"replay"}, files...)...).CombinedOutput()
+	if err != nil || !bytes.HasPrefix(out, []byte("1 recordings, ")) || !bytes.HasSuffix(out, []byte(" 0 announcements, 0 compared, 0 different, 0 gaps\n")) {
+		t.Errorf("%v, and the replay said\n%s", err, out)
 	}
 }

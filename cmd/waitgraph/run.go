@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/logsink"
+	"github.com/waitgraph/waitgraph/detector/recording"
 	"github.com/waitgraph/waitgraph/detector/sidecar"
 )
 
@@ -17,6 +19,9 @@ type runCommand struct {
 	URL    string `name:"amqp-url" env:"WAITGRAPH_AMQP_URL,AMQP_URL" default:"amqp://guest:guest@localhost:5672/" placeholder:"URL" help:"The broker, as amqp://user:password@host:port/vhost or amqps://... (default: RabbitMQ on this machine)."`
 	Wait   bool   `env:"WAITGRAPH_WAIT" help:"Keep trying when the broker cannot be reached at the start."`
 	Listen string `env:"WAITGRAPH_LISTEN" default:"${listen}" placeholder:"HOST:PORT" help:"Where to serve metrics and the HTTP API; empty for nowhere (default: ${default})."`
+
+	Record         string `env:"WAITGRAPH_RECORD" placeholder:"DIR" help:"Folder in which to record all that the detector is told, for waitgraph replay (default: nothing is recorded)."`
+	RecordMaxBytes int64  `env:"WAITGRAPH_RECORD_MAX_BYTES" default:"${recordmaxbytes}" placeholder:"N" help:"Bytes that recordings in the folder may take; the oldest are removed (default: ${default})."`
 
 	LogFormat string     `env:"WAITGRAPH_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: text, with verdicts in words on standard output, or json (default: ${default})."`
 	LogLevel  slog.Level `env:"WAITGRAPH_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
@@ -34,6 +39,8 @@ func defaults() map[string]string {
 		"lease":    d.Lease.String(),
 		"askagain": d.AskAgain.String(),
 		"remind":   d.Remind.String(),
+
+		"recordmaxbytes": strconv.Itoa(recording.DefaultMaxBytes),
 	}
 }
 
@@ -43,9 +50,10 @@ func (r *runCommand) Run(ctx context.Context) error {
 		URL:         r.URL,
 		MustConnect: !r.Wait,
 		Listen:      r.Listen,
-		Detector:    detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
-		Log:         r.log(),
-		OnVerdict:   r.print,
+		Record:      r.Record, RecordMaxBytes: r.RecordMaxBytes,
+		Detector:  detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
+		Log:       r.log(),
+		OnVerdict: r.print,
 	})
 }
 
