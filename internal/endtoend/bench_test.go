@@ -44,13 +44,13 @@ func BenchmarkDetection(b *testing.B) {
 				confirmed = append(confirmed, con.at.Sub(last))
 			}
 			b.ReportMetric(0, "ns/op")
-			report(b, "suspected", suspected)
-			report(b, "confirmed", confirmed)
+			figure(b, "suspected", suspected)
+			figure(b, "confirmed", confirmed)
 		})
 	}
 }
 
-func report(b *testing.B, what string, took []time.Duration) {
+func figure(b *testing.B, what string, took []time.Duration) {
 	slices.Sort(took)
 	for _, p := range []int{50, 99} {
 		at := took[min(len(took)-1, len(took)*p/100)]

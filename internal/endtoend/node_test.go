@@ -63,8 +63,8 @@ func (n *node) stop() {
 
 // kill ends it as SIGKILL does: nobody is told anything.
 func (n *node) kill() {
+	n.reports.cut() // first: it is not to tell how the services come to their end
 	n.line.cut()
-	n.reports.cut()
 	n.stop()
 }
 
@@ -189,3 +189,37 @@ func sorted(all []string) []string {
 	slices.Sort(all)
 	return all
 }
+
+// publish sends a request by the hand of somebody who is no part of a node,
+// with the call chain that is in ctx. Its reply goes nowhere.
+func (n *node) publish(ctx context.Context, whom, reply string) {
+	headers := make(headers)
+	tracing.Propagator{}.Inject(ctx, headers)
+	n.raw("", whom+n.suffix, amqp.Publishing{Headers: amqp.Table(headers), CorrelationId: reply, ReplyTo: "nobody" + n.suffix})
+}
+
+// raw publishes on a connection of its own.
+func (s *system) raw(exchange, key string, messages ...amqp.Publishing) {
+	s.Helper()
+	conn, err := amqp.DialConfig(s.url, amqp.Config{Dial: s.dial})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	ch, err := conn.Channel()
+	if err != nil {
+		s.Fatal(err)
+	}
+	for _, m := range messages {
+		if err := ch.Publish(exchange, key, false, false, m); err != nil {
+			s.Fatal(err)
+		}
+	}
+}
+
+// headers carries a call chain.
+type headers amqp.Table
+
+func (h headers) Get(key string) string { text, _ := h[key].(string); return text }
+func (h headers) Set(key, value string) { h[key] = value }
+func (h headers) Keys() []string        { return nil }

@@ -32,10 +32,7 @@ func TestShapes(t *testing.T) {
 			everywhere(t, func(t *testing.T, s *system) {
 				c := newCast(s, 5)
 				c.acquaint()
-				runs, deadlocked := 1, 0
-				if s.virtual {
-					runs = 200
-				}
+				runs, deadlocked := s.times(200), 0
 				for range runs {
 					if n := c.run(shape.scripts...); n > 0 {
 						deadlocked++

@@ -132,6 +132,14 @@ func (s *system) all() []*node {
 	return append([]*node(nil), s.nodes...)
 }
 
+// times is how often something runs that is to run n times in virtual time.
+func (s *system) times(n int) int {
+	if s.virtual {
+		return n
+	}
+	return 1
+}
+
 // acquaint gives the first heartbeats the time to tell who consumes what.
 func (s *system) acquaint() { time.Sleep(time.Second) }
 
