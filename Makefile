@@ -25,6 +25,11 @@ build: ## Build the programs into bin/
 test: ## Run all tests, on the embedded broker and again on RabbitMQ
 	@scripts/test
 
+.PHONY: rules
+rules: ## Test Prometheus's rules, the metrics and the runbook
+	@command -v promtool >/dev/null || scripts/install prometheus
+	go test -count=1 ./dashboards/prometheus
+
 .PHONY: cover
 cover: ## Run all tests for coverage: out/cover.html
 	@mkdir -p out
