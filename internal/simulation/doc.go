@@ -1,0 +1,32 @@
+// Package simulation puts agents and a detector into a world that knows the
+// truth, and holds what the detector says against it.
+//
+// A world is a random system of processes on several hosts: servers with a
+// mailbox each, pools of workers on shared queues, and clients. They run random
+// programs of nested calls, parallel calls that need all, any or k replies,
+// messages that nobody waits for, locks, permits, bounded buffers, work,
+// timeouts that are caught or that crash, cancellations and early answers. Some
+// workers no agent watches. Each host has a real agent's ledger; the reports and
+// questions travel over a network that delays, reorders, duplicates and drops
+// them, on clocks that disagree. Hosts die, their processes come back on the
+// same host or on another; detectors die and start again knowing nothing.
+//
+//	programs ──▶ world ──▶ ledgers ──▶ network ──▶ detector
+//	                │                                  │ verdicts
+//	                └──▶ truth (full reduction) ──▶ score
+//
+// Time is virtual and everything random comes from one seed, so a run is
+// repeatable to the last event. What the score counts as events are steps of
+// programs, messages and deaths, not timers.
+//
+// After every change the truth is worked out from scratch: which processes are
+// deadlocked at that instant. A confirmed verdict whose members were never
+// deadlocked together is a phantom; a deadlock that stands for longer than Bound
+// on a network that works, without a confirmed verdict about it, is a miss. What
+// the detector cannot know for want of a living witness is told apart by rules
+// of the world's own (horizon), and counted.
+//
+// A world that goes wrong is shrunk and kept in testdata: Sweep looks for one,
+// Shrink makes it small, TestCases plays what was found. Command soak does so
+// for a billion events.
+package simulation

@@ -1,0 +1,103 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/tracing/ledger"
+)
+
+// What the processes do is told to the ledger of their host, if that watches
+// them. The world itself never asks a ledger what is true.
+
+func (p *process) tell(what func(l *ledger.Ledger, now time.Time)) {
+	p.world.changed = true
+	if p.watched {
+		what(p.host.ledger, p.host.clock())
+		p.host.wake()
+	}
+}
+
+func (p *process) started() {
+	p.tell(func(l *ledger.Ledger, _ time.Time) {
+		p.id = l.Start(p.name, false)
+		if p.serve == nil {
+			return
+		}
+		l.Join(p.id, p.serve.name)
+		if b := p.serve.buffer; b != nil {
+			l.Hold(p.id, b.name, report.Buffer)
+		}
+	})
+}
+
+func (p *process) stopped() {
+	p.tell(func(l *ledger.Ledger, now time.Time) { l.Stop(now, p.id, report.Crashed) })
+}
+
+// began tells of a wait before anything is asked for.
+func (p *process) began(w *wait, limit time.Duration) {
+	p.tell(func(l *ledger.Ledger, now time.Time) {
+		waits := w.report(now)
+		for i := range waits {
+			if limit > 0 {
+				waits[i].Deadline = now.Add(limit)
+			}
+		}
+		w.epoch, _ = l.Block(now, p.id, w.need, waits...)
+	})
+}
+
+func (w *wait) report(now time.Time) []report.Wait {
+	var waits []report.Wait
+	for _, r := range w.requests {
+		to := report.Destination{Key: r.queue.name}
+		waits = append(waits, report.Wait{Resource: r.reply, Kind: report.Reply, Since: now, Destination: to})
+	}
+	if g := w.guard; g != nil {
+		waits = append(waits, report.Wait{Resource: g.name, Kind: g.kind, Since: now})
+	}
+	if w.buffer != nil {
+		waits = append(waits, report.Wait{Resource: w.buffer.buffer.name, Kind: report.Buffer, Since: now})
+	}
+	return waits
+}
+
+// ended tells that a process goes on.
+func (p *process) ended(cause report.Cause) {
+	p.tell(func(l *ledger.Ledger, now time.Time) { l.Unblock(now, p.id, cause) })
+}
+
+// granted tells that one of several replies has come.
+func (p *process) granted(r *request) {
+	p.tell(func(l *ledger.Ledger, now time.Time) { l.Grant(now, p.id, r.reply) })
+}
+
+type hops []report.Hop
+
+func (c hops) Hops() []report.Hop { return slices.Clone(c) }
+
+func (p *process) received(r *request) {
+	if r.reply != "" {
+		p.tell(func(l *ledger.Ledger, now time.Time) {
+			l.Receive(now, p.id, ledger.Request{Reply: r.reply, Chain: hops(r.chain), Redelivered: r.again})
+		})
+	}
+}
+
+func (p *process) handling(r *request) {
+	p.tell(func(l *ledger.Ledger, _ time.Time) { l.Handle(p.id, r.reply) })
+}
+
+func (p *process) replied(r *request) {
+	p.tell(func(l *ledger.Ledger, now time.Time) { l.Answered(now, p.id, r.reply) })
+}
+
+func (p *process) holds(name report.Resource, kind report.Kind) {
+	p.tell(func(l *ledger.Ledger, _ time.Time) { l.Hold(p.id, name, kind) })
+}
+
+func (p *process) released(name report.Resource) {
+	p.tell(func(l *ledger.Ledger, _ time.Time) { l.Release(p.id, name) })
+}

@@ -1,0 +1,169 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// view is a way to look at the world.
+type view int
+
+const (
+	// whole is the truth.
+	whole view = iota
+	// provable is the truth but for what the detector must not count on: the
+	// processes that no agent watches, permits and buffers, and requests that
+	// are doubtful (horizon) are taken for free.
+	provable
+	// apparent is the truth but for the requests that are hidden (horizon):
+	// they seem to lie in their queues.
+	apparent
+)
+
+// set is a set of processes, by their index.
+type set []bool
+
+// deadlocked returns the processes that are deadlocked: what is left when
+// everything is granted that somebody who is not can grant.
+func (w *world) deadlocked(v view) set {
+	left := make(set, len(w.procs))
+	for i, p := range w.procs {
+		left[i] = p.blocked != nil && (p.watched || v != provable)
+	}
+	for again := true; again; {
+		again = false
+		for i, p := range w.procs {
+			if left[i] && p.blocked.freed(left, v) {
+				left[i], again = false, true
+			}
+		}
+	}
+	return left
+}
+
+// freed reports whether those outside left can grant what w waits for.
+func (w *wait) freed(left set, v view) bool {
+	switch {
+	case w.guard != nil:
+		return w.guard.grantable(left, v)
+	case w.buffer != nil:
+		drain := w.buffer.buffer.drain
+		return v == provable || !drain.running || !left[drain.index]
+	}
+	granted := 0
+	for _, r := range w.requests {
+		if r.grantable(left, v) {
+			granted++
+		}
+	}
+	return granted >= w.need
+}
+
+func (g *guard) grantable(left set, v view) bool {
+	if len(g.holders) < g.size || v == provable && g.kind != report.Lock {
+		return true
+	}
+	return outside(g.holders, left)
+}
+
+// grantable reports whether somebody outside left can answer. A lost request
+// counts as answered: that nobody will answer is no deadlock.
+func (r *request) grantable(left set, v view) bool {
+	horizon := r.from.by.world.horizon
+	switch {
+	case v == provable && horizon.doubtful(r):
+		return true
+	case v == apparent && horizon.hidden(r):
+	case r.over:
+		return true
+	case r.taker != nil:
+		return !left[r.taker.index]
+	}
+	return len(r.queue.consumers) == 0 || outside(r.queue.consumers, left)
+}
+
+func outside(procs []*process, left set) bool {
+	for _, p := range procs {
+		if !left[p.index] {
+			return true
+		}
+	}
+	return false
+}
+
+// epochKey names one blocking of one process.
+type epochKey struct {
+	key   report.Key
+	epoch uint64
+}
+
+func (p *process) epochKey() epochKey { return epochKey{p.id.Key(), p.blocked.epoch} }
+
+// interval is a time during which a process was truly deadlocked.
+type interval struct{ from, to time.Time } // to is zero while it lasts
+
+func (i interval) includes(at time.Time) bool {
+	return !i.from.After(at) && (i.to.IsZero() || i.to.After(at))
+}
+
+// truth knows who is and was deadlocked.
+type truth struct {
+	w       *world
+	history map[epochKey][]interval // of watched processes
+	present map[*process]epochKey   // deadlocked now
+	since   []time.Time             // by process: provably deadlocked since; zero if not
+}
+
+func newTruth(w *world) *truth {
+	return &truth{
+		w: w, history: make(map[epochKey][]interval), present: make(map[*process]epochKey),
+		since: make([]time.Time, len(w.procs)),
+	}
+}
+
+// look brings the truth up to date.
+func (t *truth) look() {
+	if !t.w.changed {
+		return
+	}
+	t.w.changed = false
+	dead := t.w.deadlocked(whole)
+	for i, p := range t.w.procs {
+		if p.watched {
+			t.note(p, dead[i])
+		}
+	}
+	dead = t.w.deadlocked(provable)
+	for i, p := range t.w.procs {
+		switch {
+		case !dead[i]:
+			t.since[i] = time.Time{}
+		case t.since[i].IsZero():
+			t.since[i] = t.w.now
+			t.w.expect(p)
+		}
+	}
+}
+
+// note opens and closes the intervals of a process's history.
+func (t *truth) note(p *process, dead bool) {
+	var now epochKey
+	if dead {
+		now = p.epochKey()
+	}
+	before, was := t.present[p]
+	if before == now {
+		return
+	}
+	if was {
+		list := t.history[before]
+		list[len(list)-1].to = t.w.now
+		delete(t.present, p)
+	}
+	if dead {
+		t.w.score.Deadlocked++
+		t.history[now] = append(t.history[now], interval{from: t.w.now})
+		t.present[p] = now
+	}
+}
