@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/alertsink"
 	"github.com/waitgraph/waitgraph/detector/recording"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
@@ -36,6 +37,10 @@ type Config struct {
 	Record         string
 	RecordMaxBytes int64 // that recordings in the folder may take; 0: recording.DefaultMaxBytes
 
+	// Alerts says who is told of verdicts at once. Link is the HTTP API's own
+	// address if it is empty; Remind, Registry and Trouble are the sidecar's.
+	Alerts alertsink.Config
+
 	Detector detector.Config      // zero: detector.DefaultConfig
 	Registry *prometheus.Registry // takes the metrics; nil: one that has those of the OS process too
 	Log      *slog.Logger         // nil: discarded
@@ -56,6 +61,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Record != "" && c.RecordMaxBytes != 0 && c.RecordMaxBytes < recording.MinMaxBytes {
 		return fmt.Errorf("a recording of %d bytes is too small: at least %d", c.RecordMaxBytes, recording.MinMaxBytes)
+	}
+	if err := c.Alerts.Validate(); err != nil {
+		return err
 	}
 	d := c.Detector
 	switch {

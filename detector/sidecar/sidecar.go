@@ -2,7 +2,7 @@
 // value: Run it with a Config.
 //
 //	           events                 announcements
-//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ log, OnVerdict, past
+//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ alerts, log, past, OnVerdict
 //	       ◀─────────── │  owner  │
 //	          questions │ (Step,  │ ◀─────────────── HTTP API
 //	                    │  Tick)  │   requests        /metrics /readyz /api/v1/...
@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/alertsink"
 	"github.com/waitgraph/waitgraph/detector/amqpsource"
 	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/httpapi"
@@ -56,6 +57,12 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if s.alerts, err = s.newAlerts(); err != nil {
+		if l != nil {
+			_ = l.Close()
+		}
+		return err
+	}
 	err = s.run(ctx, source, l)
 	if ctx.Err() != nil {
 		return nil
@@ -70,6 +77,8 @@ type sidecar struct {
 	log   *logsink.Log
 	past  past
 	fail  context.CancelCauseFunc
+
+	alerts *alertsink.Sink
 
 	address string // of the HTTP API, empty if there is none
 
@@ -117,6 +126,10 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 		s.spread(ctx)
 		return nil
 	})
+	g.Go(func() error {
+		s.alerts.Run(ctx)
+		return nil
+	})
 	g.Go(func() error { return source.Run(ctx) })
 	if s.owner.recorder != nil {
 		g.Go(s.owner.recorder.Run)
@@ -131,6 +144,7 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 // spread passes on announcements until there are no more.
 func (s *sidecar) spread(ctx context.Context) {
 	for a := range s.owner.announcements {
+		s.alerts.Announce(a.at, a.Announce)
 		s.log.Announce(ctx, a.at, a.Announce)
 		if a.Verdict.Status.Ended() {
 			s.past.add(explain.OfProven(a.Verdict, a.at))
