@@ -84,6 +84,10 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		{"odd URL", []string{"AMQP_URL=amqp://u:secret%zz@h/"}, []string{"run"}, 1, "unusable broker URL"},
 		{"nobody there", nil, []string{"run", "--listen=", "--amqp-url=amqp://u:secret@127.0.0.1:1/"}, 1, "connection refused"},
 		{"no such host", []string{"WAITGRAPH_AMQP_URL=amqp://u:secret@nowhere.invalid/", "AMQP_URL=amqp://localhost/"}, []string{"run", "--listen="}, 1, "nowhere.invalid"},
+		{"no scheme", nil, []string{"run", "--alertmanager=localhost:9093"}, 1, "unusable URL of Alertmanager 1: it must begin with http:// or https://"},
+		{"secret in the URL", []string{"WAITGRAPH_WEBHOOK=http://localhost/,https://u:secret@h/"}, []string{"run"}, 1, "unusable URL of webhook 2"},
+		{"secret over http", []string{"WAITGRAPH_ALERT_TOKEN=secret", "WAITGRAPH_ALERTMANAGER=http://h:9093"}, []string{"run"}, 1, "must be sent to it by https"},
+		{"no such file", nil, []string{"run", "--webhook=http://localhost/", "--webhook-token-file=/nowhere"}, 1, "unusable webhook token: stat /nowhere"},
 		{"bad address", nil, []string{"run", "--listen=nowhere"}, 1, "unusable address for HTTP"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

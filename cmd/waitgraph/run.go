@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/alertsink"
 	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/logsink"
 	"github.com/waitgraph/waitgraph/detector/recording"
@@ -22,6 +23,15 @@ type runCommand struct {
 
 	Record         string `env:"WAITGRAPH_RECORD" placeholder:"DIR" help:"Folder in which to record all that the detector is told, for waitgraph replay (default: nothing is recorded)."`
 	RecordMaxBytes int64  `env:"WAITGRAPH_RECORD_MAX_BYTES" default:"${recordmaxbytes}" placeholder:"N" help:"Bytes that recordings in the folder may take; the oldest are removed (default: ${default})."`
+
+	Alertmanager     []string `env:"WAITGRAPH_ALERTMANAGER" placeholder:"URL" help:"Alertmanagers to push verdicts to at once: base URLs, several by commas or by repeating the flag."`
+	AlertTokenFile   string   `env:"WAITGRAPH_ALERT_TOKEN_FILE" placeholder:"FILE" help:"File with the token for them. Or the token itself is in the variable WAITGRAPH_ALERT_TOKEN."`
+	AlertUser        string   `env:"WAITGRAPH_ALERT_USER" placeholder:"NAME" help:"Send that token as this user's password (default: as a bearer token)."`
+	Webhook          []string `env:"WAITGRAPH_WEBHOOK" placeholder:"URL" help:"Webhooks that take Alertmanager's form, for those without one. A URL that is as good as a password belongs in the variable, since others can see arguments."`
+	WebhookTokenFile string   `env:"WAITGRAPH_WEBHOOK_TOKEN_FILE" placeholder:"FILE" help:"File with the token for them. Or the token itself is in the variable WAITGRAPH_WEBHOOK_TOKEN."`
+	WebhookUser      string   `env:"WAITGRAPH_WEBHOOK_USER" placeholder:"NAME" help:"Send that token as this user's password (default: as a bearer token)."`
+	AlertSuspected   bool     `env:"WAITGRAPH_ALERT_SUSPECTED" help:"Push verdicts that are suspected, too (default: once they are confirmed)."`
+	ExternalURL      string   `env:"WAITGRAPH_EXTERNAL_URL" placeholder:"URL" help:"Where people find the HTTP API, for links in alerts (default: by the address that is listened to)."`
 
 	LogFormat string     `env:"WAITGRAPH_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: text, with verdicts in words on standard output, or json (default: ${default})."`
 	LogLevel  slog.Level `env:"WAITGRAPH_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
@@ -51,10 +61,28 @@ func (r *runCommand) Run(ctx context.Context) error {
 		MustConnect: !r.Wait,
 		Listen:      r.Listen,
 		Record:      r.Record, RecordMaxBytes: r.RecordMaxBytes,
+		Alerts:    r.alerts(),
 		Detector:  detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
 		Log:       r.log(),
 		OnVerdict: r.print,
 	})
+}
+
+// alerts says who is told at once. Tokens are taken from the environment or
+// from files only: arguments can be seen by others.
+func (r *runCommand) alerts() alertsink.Config {
+	return alertsink.Config{
+		Alertmanagers: alertsink.Receivers{
+			URLs: r.Alertmanager, User: r.AlertUser,
+			TokenFile: r.AlertTokenFile, Token: alertsink.Secret(os.Getenv("WAITGRAPH_ALERT_TOKEN")),
+		},
+		Webhooks: alertsink.Receivers{
+			URLs: r.Webhook, User: r.WebhookUser,
+			TokenFile: r.WebhookTokenFile, Token: alertsink.Secret(os.Getenv("WAITGRAPH_WEBHOOK_TOKEN")),
+		},
+		Suspected: r.AlertSuspected,
+		Link:      r.ExternalURL,
+	}
 }
 
 func (r *runCommand) log() *slog.Logger {
