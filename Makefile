@@ -37,6 +37,10 @@ cover: ## Run all tests for coverage: out/cover.html
 	go tool cover -html=out/cover.out -o out/cover.html
 	go tool cover -func=out/cover.out | tail -n 1
 
+.PHONY: model
+model: ## Check the model of the report protocol with spin
+	@scripts/model
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for a moment (FOR=10s)
 	@scripts/fuzz $(or $(FOR),10s)
