@@ -110,7 +110,7 @@ func TestLaterReceive(t *testing.T) {
 		n.serve("1", 16, does(func(ctx context.Context) error { return n.callFor(ctx, 3*time.Second, "0") }))
 		s.acquaint()
 		go n.call(n.as("client"), "0", "")
-		s.silence(brief)
+		s.unconfirmed(brief)
 		if core := names(s.await(detector.Confirmed).Verdict.Core); strings.Join(core, " ") != "0 1" {
 			t.Errorf("the core is %v", core)
 		}

@@ -138,6 +138,6 @@ func TestRouterWithTwoWorkers(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		s.silence(brief)
+		s.unconfirmed(brief)
 	})
 }

@@ -3,6 +3,7 @@ package endtoend_test
 import (
 	"context"
 	"crypto/rand"
+	"flag"
 	"net"
 	"os"
 	"sync"
@@ -17,12 +18,17 @@ import (
 	"github.com/waitgraph/waitgraph/internal/minibroker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // on RabbitMQ, most of the time is spent waiting
+	goleak.VerifyTestMain(m)
+}
 
 // everywhere runs a test on the embedded broker in virtual time, and on
 // RabbitMQ in real time.
 func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 	t.Helper()
+	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			broker := minibroker.New()
@@ -38,7 +44,6 @@ func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 		if url == "" {
 			t.Skip("AMQP_URL is not set")
 		}
-		t.Parallel() // most of the time is spent waiting
 		s := newSystem(t, url, new(net.Dialer).Dial)
 		s.watch()
 		test(t, s)
