@@ -28,6 +28,11 @@
  * Left out: call chains, queues and their counts, leases, incarnations, agents
  * of several processes, several detectors. A question is repeated only when it
  * or its answer is lost: the interval of asking grows beyond any round trip.
+ *
+ * Simpler than the code: a question is lost or replaced by the next, but never
+ * duplicated; what an answer told is not published once more; an agent sends a
+ * heartbeat when it has nothing else to say and none of its reports is on its
+ * way. All reports share one queue, as they do at the broker.
  */
 
 #define N 2
