@@ -219,10 +219,31 @@ func (c core) ending() (cause, reason string) {
 			note(6+int(n.ended), n.ended.String(), fmt.Sprintf("the wait of %s ended by %v", n.key.Process, n.ended))
 		}
 	}
-	if rank == 0 {
+	switch {
+	case rank == 0:
 		return c.freed()
+	case cause == report.Granted.String() && c.joined():
+		return CauseHolderJoined, "somebody joined who can grant what it waits for"
 	}
 	return cause, reason
+}
+
+// joined reports whether a queue that members wait for has got a consumer that
+// it did not have.
+func (c core) joined() bool {
+	for _, m := range c {
+		for _, w := range m.inside() {
+			if w.queue == nil {
+				continue
+			}
+			for n := range w.queue.members {
+				if !slices.Contains(w.holders, n) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // freed words the end of a core all of whose members still wait: somebody
@@ -241,8 +262,8 @@ func (c core) freed() (cause, reason string) {
 }
 
 // parked is a confirmed verdict one of whose members was granted what it
-// waited for. That happens once another member has given up; until its report
-// is here, the verdict may look contradicted.
+// waited for. That happens once another member has given up, or somebody has
+// joined; until that report is here, the verdict may look contradicted.
 type parked struct {
 	v     *verdict
 	until time.Time
@@ -257,7 +278,7 @@ func (d *Detector) park(v *verdict) {
 func (d *Detector) settle() {
 	d.parked = slices.DeleteFunc(d.parked, func(p parked) bool {
 		cause, _ := p.v.evidence().ending()
-		explained := endsDeadlocks(cause)
+		explained := endsDeadlocks(cause) || cause == CauseHolderJoined
 		if !explained && p.until.After(d.now) {
 			return false
 		}
