@@ -1,7 +1,9 @@
 package detector
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -138,6 +140,7 @@ func (d *Detector) blockedNodes(a *agent) []*node {
 // expireLeases ends the waits of the agents that fell silent. What they
 // consumed becomes unknown: their processes may live on.
 func (d *Detector) expireLeases() {
+	var silent []*agent
 	for _, a := range d.agents {
 		silence := d.now.Sub(later(a.heard, a.mentioned))
 		switch {
@@ -150,13 +153,17 @@ func (d *Detector) expireLeases() {
 		case a.heard.IsZero():
 			a.lost = true
 		default:
-			for m := range a.members {
-				if q := d.queues[m.Queue]; q != nil {
-					d.addUnknown(q, a)
-				}
-			}
-			d.end(a, unknownCause)
+			silent = append(silent, a)
 		}
+	}
+	slices.SortFunc(silent, func(a, b *agent) int { return strings.Compare(a.id.String(), b.id.String()) })
+	for _, a := range silent {
+		for _, m := range a.consumers(nil) {
+			if q := d.queues[m.Queue]; q != nil {
+				d.addUnknown(q, a)
+			}
+		}
+		d.end(a, unknownCause)
 	}
 }
 
@@ -169,7 +176,7 @@ func (d *Detector) end(a *agent, cause report.Cause) {
 	}
 	d.setMembers(a, nil)
 	if cause != unknownCause {
-		for _, q := range d.queues {
+		for _, q := range d.doubtful() {
 			d.dropUnknown(q, a)
 		}
 	}
@@ -213,22 +220,47 @@ func (d *Detector) setMembers(a *agent, members []report.Member) {
 			d.join(d.node(m.Key), m.Queue)
 		}
 	}
-	for m := range a.members {
-		if _, ok := want[m]; !ok {
-			d.leave(d.node(m.Key), m.Queue)
-		}
+	for _, m := range a.consumers(want) {
+		d.leave(d.node(m.Key), m.Queue)
 	}
 	a.members = want
 	if len(members) == 0 {
 		return
 	}
-	for _, q := range d.queues {
+	for _, q := range d.doubtful() {
 		for silent := range q.unknown {
 			if silent == a || (silent.id.Name == a.id.Name && silent.id.Incarnation < a.id.Incarnation) {
 				d.dropUnknown(q, silent)
 			}
 		}
 	}
+}
+
+// consumers returns the members of queues among an agent's processes that are
+// not in but, sorted.
+func (a *agent) consumers(but map[report.Member]struct{}) []report.Member {
+	var members []report.Member
+	for m := range a.members {
+		if _, ok := but[m]; !ok {
+			members = append(members, m)
+		}
+	}
+	slices.SortFunc(members, func(a, b report.Member) int {
+		return cmp.Or(strings.Compare(a.Queue, b.Queue), strings.Compare(a.Key.Process, b.Key.Process), cmp.Compare(a.Key.Activation, b.Key.Activation))
+	})
+	return members
+}
+
+// doubtful returns the queues that may have unknown members, sorted.
+func (d *Detector) doubtful() []*queue {
+	var queues []*queue
+	for _, q := range d.queues {
+		if len(q.unknown) > 0 {
+			queues = append(queues, q)
+		}
+	}
+	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
+	return queues
 }
 
 func (d *Detector) join(n *node, name string) {

@@ -25,6 +25,7 @@ type Detector struct {
 	graves    []grave           // nodes that went on, oldest first
 	expiries  expiries          // of hints
 	speakers  []*node           // whose holds are news, in the batch at hand
+	idle      []*resource       // without waiters and holders, in the step at hand
 
 	verdicts  map[string]*verdict // standing, by ID
 	rounds    map[uint64]*round   // questions under way
@@ -61,6 +62,7 @@ func New(cfg Config) *Detector {
 func (d *Detector) Step(now time.Time, e Event) []Effect {
 	d.begin(now)
 	e.apply(d)
+	d.forgetIdle()
 	d.judge()
 	return d.out
 }
@@ -74,6 +76,7 @@ func (d *Detector) Tick(now time.Time) []Effect {
 	d.recover()
 	d.expireHints()
 	d.buryNodes()
+	d.forgetIdle()
 	d.judge()
 	d.pursue()
 	return d.out

@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -120,12 +122,23 @@ func (d *Detector) showHolds(n *node, byHints bool) {
 			want[name] = struct{}{}
 		}
 	}
+	var gone, fresh []report.Resource
 	for r := range n.shown.holds {
-		if _, ok := want[r.name]; !ok {
-			d.hideHold(n, r)
+		if _, ok := want[r.name]; ok {
+			delete(want, r.name)
+			continue
 		}
+		gone = append(gone, r.name)
 	}
 	for name := range want {
+		fresh = append(fresh, name)
+	}
+	slices.Sort(gone)
+	for _, name := range gone {
+		d.hideHold(n, d.resources[name])
+	}
+	slices.Sort(fresh)
+	for _, name := range fresh {
 		d.showHold(n, name)
 	}
 }
@@ -159,7 +172,7 @@ func (d *Detector) redirect(r *resource) {
 	if r.queue == nil {
 		return
 	}
-	for n := range r.waiters {
+	for _, n := range slices.SortedFunc(maps.Keys(r.waiters), compareNodes) {
 		d.block(n)
 	}
 }
@@ -199,17 +212,30 @@ func (d *Detector) block(n *node) {
 	d.graph.Block(n.vertex, n.shown.need, on)
 }
 
-// collectResource forgets a resource that nobody waits for or holds.
+// collectResource has a resource forgotten that nobody waits for or holds, but
+// not before the end of the step: what is known of it must not hang on the order
+// in which the step takes things away and adds them.
 func (d *Detector) collectResource(r *resource) {
-	if len(r.waiters) > 0 || len(r.holders) > 0 {
-		return
+	if len(r.waiters) == 0 && len(r.holders) == 0 {
+		d.idle = append(d.idle, r)
 	}
-	d.graph.RemoveResource(r.vertex)
-	delete(d.resources, r.name)
-	if q := r.queue; q != nil {
-		delete(q.waiters, r)
-		d.collectQueue(q)
+}
+
+// forgetIdle forgets the resources that are still idle at the end of a step.
+func (d *Detector) forgetIdle() {
+	for i, r := range d.idle {
+		d.idle[i] = nil
+		if len(r.waiters) > 0 || len(r.holders) > 0 || d.resources[r.name] != r {
+			continue
+		}
+		d.graph.RemoveResource(r.vertex)
+		delete(d.resources, r.name)
+		if q := r.queue; q != nil {
+			delete(q.waiters, r)
+			d.collectQueue(q)
+		}
 	}
+	d.idle = d.idle[:0]
 }
 
 func (d *Detector) collectQueue(q *queue) {
@@ -219,6 +245,9 @@ func (d *Detector) collectQueue(q *queue) {
 	}
 }
 
+// sortWaits sorts by resource; what is said twice of one, by deadline.
 func sortWaits(waits []report.Wait) {
-	slices.SortFunc(waits, func(a, b report.Wait) int { return strings.Compare(string(a.Resource), string(b.Resource)) })
+	slices.SortFunc(waits, func(a, b report.Wait) int {
+		return cmp.Or(strings.Compare(string(a.Resource), string(b.Resource)), a.Deadline.Compare(b.Deadline))
+	})
 }

@@ -1,8 +1,11 @@
 package detector
 
 import (
+	"cmp"
 	"container/heap"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -12,6 +15,10 @@ import (
 type hintID struct {
 	from *node
 	via  report.Resource
+}
+
+func compareHintIDs(a, b hintID) int {
+	return cmp.Or(compareNodes(a.from, b.from), strings.Compare(string(a.via), string(b.via)))
 }
 
 // hint is one hop: its process waits for reply and, if it is not the outermost
@@ -28,7 +35,15 @@ func (d *Detector) spread(from *node) {
 	earlier := from.hinted
 	from.hinted = nil
 	if from.blocked {
-		for _, h := range from.holds {
+		var via []report.Resource
+		for name, h := range from.holds {
+			if len(h.Chain) > 0 {
+				via = append(via, name)
+			}
+		}
+		slices.Sort(via)
+		for _, name := range via {
+			h := from.holds[name]
 			d.hint(from, &h)
 		}
 	}
@@ -69,8 +84,8 @@ func (d *Detector) setHint(n *node, id hintID, h hint) {
 // dropHints takes back what the chains of a node's earlier holds said and
 // those that it has now do not say again.
 func (d *Detector) dropHints(from *node, earlier map[hintID][]*node) {
-	for id, spoken := range earlier {
-		for _, n := range spoken {
+	for _, id := range slices.SortedFunc(maps.Keys(earlier), compareHintIDs) {
+		for _, n := range earlier[id] {
 			if !slices.Contains(from.hinted[id], n) {
 				d.dropHint(n, id)
 			}
@@ -128,13 +143,16 @@ func (n *node) derive() (epoch uint64, waits []report.Wait, need int, byHints bo
 		return n.epoch, n.waits, n.need, false
 	}
 	for _, h := range n.hints {
-		if h.Epoch == epoch && !h.Partial && !awaits(waits, h.Reply) {
+		if h.Epoch == epoch && !h.Partial {
 			waits = append(waits, report.Wait{Resource: h.Reply, Kind: report.Reply, Deadline: h.Deadline})
 		}
 	}
 	sortWaits(waits)
+	waits = slices.CompactFunc(waits, sameResource)
 	return epoch, waits, len(waits), true
 }
+
+func sameResource(a, b report.Wait) bool { return a.Resource == b.Resource }
 
 func awaits(waits []report.Wait, r report.Resource) bool {
 	for i := range waits {

@@ -39,19 +39,21 @@ func TestTraces(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			return p.run(t, td)
 		})
+		p.replay(t)
 	})
 }
 
 type play struct {
-	d      *detector.Detector
-	now    time.Time
-	states map[string]*report.State // by process: the truth
-	sent   map[string]report.State
-	agents map[string]report.Agent
-	seqs   map[string]uint64
-	asked  []detector.Ask
-	counts []detector.CountQueue
-	names  map[string]string // of verdicts
+	d       *detector.Detector
+	now     time.Time
+	states  map[string]*report.State // by process: the truth
+	sent    map[string]report.State
+	agents  map[string]report.Agent
+	seqs    map[string]uint64
+	asked   []detector.Ask
+	counts  []detector.CountQueue
+	names   map[string]string // of verdicts
+	moments []moment
 }
 
 var epochStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -202,7 +204,7 @@ func (p *play) send(a report.Agent, states ...report.State) []detector.Effect {
 
 func (p *play) step(e detector.Event) []detector.Effect {
 	p.now = p.now.Add(time.Millisecond)
-	return slices.Clone(p.d.Step(p.now, e))
+	return p.tell(e)
 }
 
 func (p *play) resend(_ *testing.T, td *datadriven.TestData) []detector.Effect {
@@ -291,8 +293,8 @@ func (p *play) tick(t *testing.T, td *datadriven.TestData) []detector.Effect {
 			td.Fatalf(t, "%v", err)
 		}
 		p.now = p.now.Add(min(by, 50*time.Millisecond))
-		if effects := p.d.Tick(p.now); len(effects) > 0 {
-			return slices.Clone(effects)
+		if effects := p.tell(nil); len(effects) > 0 {
+			return effects
 		}
 	}
 	return nil
