@@ -180,3 +180,20 @@ func (w *world) call(conn *amqprpc.Conn, queue, body string) (string, error) {
 }
 
 func echo(_ context.Context, r *amqprpc.Request) ([]byte, error) { return r.Body, nil }
+
+// deleteQueue deletes a queue by a connection of its own.
+func (w *world) deleteQueue(name string) {
+	w.Helper()
+	conn, err := amqp.DialConfig(w.url, amqp.Config{Dial: w.dial})
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	ch, err := conn.Channel()
+	if err != nil {
+		w.Fatal(err)
+	}
+	if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+		w.Fatal(err)
+	}
+}

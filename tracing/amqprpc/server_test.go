@@ -197,20 +197,18 @@ func TestRefusalsEndServing(t *testing.T) {
 func TestDeletedQueueIsDeclaredAnew(t *testing.T) {
 	everywhere(t, func(w *world) {
 		conn, queue := w.connect(w.config()), w.queue("fragile")
-		channels := make(chan *amqp.Channel, 10)
+		declared := make(chan struct{}, 10)
 		w.serve(conn, amqprpc.Server{Queue: queue, Handler: echo, Declare: func(ch *amqp.Channel) error {
-			err := exclusive(queue)(ch)
-			channels <- ch
+			_, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-expires": int32(60_000)})
+			declared <- struct{}{}
 			return err
 		}})
-		ch := <-channels
+		<-declared
 		if _, err := w.call(conn, queue, ""); err != nil {
 			w.Fatal(err)
 		}
-		if _, err := ch.QueueDelete(queue, false, false, false); err != nil {
-			w.Fatal(err)
-		}
-		<-channels
+		w.deleteQueue(queue)
+		<-declared
 		if got, err := w.call(conn, queue, "again"); got != "again" || err != nil {
 			w.Errorf("%q, %v", got, err)
 		}
