@@ -41,6 +41,10 @@ cover: ## Run all tests for coverage: out/cover.html
 model: ## Check the model of the report protocol with spin
 	@scripts/model
 
+.PHONY: soak
+soak: ## Look for a world in which a verdict is wrong (FIRST=seed EVENTS=1e9)
+	go run ./internal/simulation/soak -first=$(or $(FIRST),1) -events=$(or $(EVENTS),1e9)
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for a moment (FOR=10s)
 	@scripts/fuzz $(or $(FOR),10s)
