@@ -103,8 +103,12 @@ func (q *queue) settle(now time.Time, flown []*entry, outcome string) {
 			q.metrics.took(now.Sub(e.since))
 		}
 		newest := q.pending[e.identity]
-		if newest == e {
+		switch {
+		case newest == e:
 			delete(q.pending, e.identity)
+		case q.repeat > 0 && !newest.step: // it would only repeat what was just told
+			delete(q.pending, e.identity)
+			q.metrics.count(superseded)
 		}
 		if q.repeat > 0 && !newest.over {
 			q.told[e.identity] = now

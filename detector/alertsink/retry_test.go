@@ -141,6 +141,30 @@ func TestOneReceiverThatHangsConcernsNoOther(t *testing.T) {
 	})
 }
 
+// TestSlowWebhooksAreNotToldTwice has one that answers more slowly than verdicts
+// are repeated.
+func TestSlowWebhooksAreNotToldTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{answer: func(int, *http.Request) (int, http.Header, error) {
+			time.Sleep(3500 * time.Millisecond)
+			return 200, nil, nil
+		}}
+		s, registry := start(t, toHook(), r)
+		s.say("v1", detector.Confirmed)
+		for range 10 {
+			time.Sleep(time.Second)
+			s.Announce(time.Now(), detector.Announce{Verdict: verdict("v1", detector.Confirmed), Again: true})
+		}
+		s.say("v1", detector.Resolved)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p := r.posted(); len(p) != 2 || !strings.Contains(p[1], `"status":"resolved"`) {
+			t.Errorf("told %d times: %s", len(p), p)
+		}
+		counted(t, registry, "s_total sent webhook 2; s_total superseded webhook 3")
+	})
+}
+
 // TestManyAlertsShareMessages has an Alertmanager that is slow, and one alert
 // that is superseded while an attempt with it is under way.
 func TestManyAlertsShareMessages(t *testing.T) {
