@@ -138,6 +138,7 @@ func (n *node) send(ctx context.Context, whom string) (later func(ctx context.Co
 // The callee dies while the caller waits. The wait stands until its timeout,
 // and is no deadlock.
 func TestCalleeDies(t *testing.T) {
+	t.Parallel()
 	for name, die := range map[string]func(n *node, crash chan<- struct{}){
 		"process":         func(_ *node, crash chan<- struct{}) { close(crash) },
 		"OS process":      func(n *node, _ chan<- struct{}) { n.kill() },

@@ -95,6 +95,7 @@ func TestReentrant(t *testing.T) {
 // Of three processes that one asks at the same time, two ask it back. That is
 // a deadlock if it needs more replies than the third can give.
 func TestGather(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		need       int
 		deadlocked bool
@@ -146,6 +147,7 @@ func TestGather(t *testing.T) {
 // Tracing decides about spans alone. Without a tracer, with spans that do
 // nothing and with sampling off deadlocks are seen all the same.
 func TestTracingHidesNothing(t *testing.T) {
+	t.Parallel()
 	unsampled := trace.NewTracerProvider(trace.WithSampler(trace.NeverSample()))
 	for name, opts := range map[string][]amqprpc.Option{
 		"no tracer":    nil,

@@ -24,7 +24,7 @@ type node struct {
 	line    *line // of conn
 	reports *line // of the exporter
 
-	ctx       context.Context
+	ctx       context.Context //nolint:containedctx // the life of the OS process
 	end       context.CancelFunc
 	running   sync.WaitGroup
 	exporting func() // ends it

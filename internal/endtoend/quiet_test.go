@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -22,17 +23,25 @@ func TestUncontendedCallsAreNotReported(t *testing.T) {
 		s.acquaint()
 		beats, states := n.overhear()
 		client := n.as("client")
+		slow := int64(0) // calls that are long enough to be reported, on a machine that is busy
 		for range 500 {
+			began := time.Now()
 			if err := n.call(client, "0", ""); err != nil {
 				t.Fatal(err)
 			}
+			if time.Since(began) >= reportAfter {
+				slow++
+			}
 		}
 		s.silence(2 * heartbeat)
-		if beats.Load() == 0 || states.Load() > 0 {
-			t.Errorf("%d heartbeats, %d states for 1000 calls; want some and none", beats.Load(), states.Load())
+		if beats.Load() == 0 || (slow == 0 && states.Load() > 0) || (s.virtual && slow > 0) {
+			t.Errorf("%d heartbeats, %d states for 1000 calls, %d of them slow", beats.Load(), states.Load(), slow)
 		}
 	})
 }
+
+// reportAfter is how long a wait must last to be reported without contention.
+const reportAfter = 50 * time.Millisecond
 
 // overhear counts at the broker what the node's agent reports.
 func (n *node) overhear() (beats, states *atomic.Int64) {

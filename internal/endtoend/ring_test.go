@@ -15,6 +15,7 @@ import (
 // A ring is found however it closes: by one request that comes back to where it
 // began, or by all processes at once, so that no call chain meets itself.
 func TestRings(t *testing.T) {
+	t.Parallel()
 	for _, size := range []int{1, 2, 3, 10, 100} {
 		for _, atOnce := range []bool{false, true} {
 			t.Run(fmt.Sprintf("size=%d/at_once=%t", size, atOnce), func(t *testing.T) {
@@ -41,7 +42,7 @@ type ring struct {
 	names []string
 
 	mu      sync.Mutex
-	round   context.Context
+	round   context.Context //nolint:containedctx // the life of what it stands for
 	arrived int
 	open    chan struct{} // closed when all have been asked; nil: nobody waits for that
 	last    time.Time     // when the last process asked the next

@@ -5,6 +5,7 @@ import "testing"
 // Each shape runs often in virtual time, and once on RabbitMQ. Whatever the
 // rests of a run lead to, the verdicts must say just that.
 func TestShapes(t *testing.T) {
+	t.Parallel()
 	const always, never, either = "always", "never", "either"
 	for _, shape := range []struct {
 		name     string

@@ -30,6 +30,7 @@ func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			broker := minibroker.New()
 			t.Cleanup(func() { _ = broker.Close() })
@@ -40,6 +41,7 @@ func everywhere(t *testing.T, test func(t *testing.T, s *system)) {
 		})
 	})
 	t.Run("rabbitmq", func(t *testing.T) {
+		t.Parallel()
 		url := os.Getenv("AMQP_URL")
 		if url == "" {
 			t.Skip("AMQP_URL is not set")
@@ -56,10 +58,10 @@ type system struct {
 	testing.TB
 	url     string
 	dial    func(network, addr string) (net.Conn, error)
-	drop    func() // cuts all connections
-	virtual bool   // time is
-	suffix  string // makes the names of queues unique
-	ctx     context.Context
+	drop    func()          // cuts all connections
+	virtual bool            // time is
+	suffix  string          // makes the names of queues unique
+	ctx     context.Context //nolint:containedctx // the life of the test
 
 	sight     *line // the detector's connections
 	blind     func()
