@@ -41,8 +41,8 @@ func TestAlertFires(t *testing.T) {
 	if err := ask(1); err != nil {
 		t.Fatalf("compute(1): %v", err)
 	}
-	if firing := p.query(t, `ALERTS`); firing != 0 {
-		t.Errorf("%d alerts before there was a deadlock", firing)
+	if firing := p.query(t, `ALERTS{alertstate="firing"}`); firing != 0 {
+		t.Errorf("%d alerts fired before there was a deadlock", firing)
 	}
 	answered := make(chan error, 1)
 	go func() { answered <- ask(42) }()
