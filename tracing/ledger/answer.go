@@ -43,8 +43,9 @@ func (l *Ledger) own(k report.Key) []report.Key {
 // published later, if it has to do with a wait; call chains come along with news
 // only, since what was published is known.
 func (l *Ledger) tell(p *Process) report.State {
-	if !p.blocked() {
+	if !p.blocked() || p.in(pendingSlot) {
 		p.stale = true // what an active process does is not kept track of
+		l.pending.remove(p)
 	}
 	l.number(p)
 	hops := 0

@@ -49,8 +49,8 @@ func (l *Ledger) checkProcess(p *Process) error {
 		return fmt.Errorf("%d queued, %d owned, counted %d and %d", queued, owned, p.queued, p.owned)
 	case p.blocked() && (p.need < 1 || p.need > len(p.waits)):
 		return fmt.Errorf("needs %d of %d", p.need, len(p.waits))
-	case p.in(pendingSlot) && (!p.blocked() || p.in(dirtySlot)):
-		return fmt.Errorf("pending, blocked %v, dirty %v", p.blocked(), p.in(dirtySlot))
+	case p.in(pendingSlot) && (!p.blocked() || p.numbered == p.epoch || p.public == p.epoch):
+		return fmt.Errorf("pending in epoch %d, blocked %v, numbered %d, public %d", p.epoch, p.blocked(), p.numbered, p.public)
 	case p.blocked() && p.numbered != p.epoch && !p.in(pendingSlot) && !p.in(dirtySlot):
 		return fmt.Errorf("its wait will never be reported")
 	case !told && !p.in(dirtySlot):

@@ -47,7 +47,7 @@ func (l *Ledger) Collect(now time.Time, limit int) report.Batch {
 // newsworthy reports whether there is still something to say of a process. A
 // wait that ended before it was reported is none of it.
 func (p *Process) newsworthy() bool {
-	return p.blocked() || p.numbered != 0 || p.public != 0 || p.notable
+	return (p.blocked() && !p.in(pendingSlot)) || p.numbered != 0 || p.public != 0 || p.notable
 }
 
 // Heartbeat returns a heartbeat about all reports so far. It brings those along
@@ -90,7 +90,7 @@ func (l *Ledger) number(p *Process) {
 	}
 	p.seq++
 	p.stale, p.numbered = false, 0
-	if p.blocked() {
+	if p.blocked() && !p.in(pendingSlot) {
 		p.numbered = p.epoch
 		l.digest.Add(p.key, p.epoch, p.seq)
 	}
@@ -98,14 +98,21 @@ func (l *Ledger) number(p *Process) {
 }
 
 // publish makes the report that all detectors are sent next. It is an addition
-// if p has only grown since the last one, and that was the one before. It takes
-// the hops that it carries from the batch's.
+// if p has only grown since the last one, and that was the one before. Of a
+// process that has begun to wait again, uncontended, it tells only how the
+// reported wait ended. It takes the hops that it carries from the batch's.
 func (l *Ledger) publish(p *Process, hops *int) report.State {
+	if p.notable {
+		l.pending.remove(p)
+	}
 	l.number(p)
 	var s report.State
-	if p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1 {
+	switch {
+	case p.in(pendingSlot):
+		s = report.State{Key: p.key, Epoch: p.ended.Epoch, Seq: p.seq, Breach: p.breach, Ended: p.end()}
+	case p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1:
 		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds(hops)}
-	} else {
+	default:
 		s = p.state(hops)
 	}
 	for _, h := range p.fresh {
@@ -126,15 +133,19 @@ func (p *Process) state(hops *int) report.State {
 	if p.blocked() && p.calm {
 		hops = new(int)
 	}
-	s := report.State{
+	return report.State{
 		Key: p.key, Epoch: p.epoch, Seq: p.seq, Breach: p.breach,
-		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(hops),
+		Waits: slices.Clone(p.waits), Need: p.need, Holds: p.allHolds(hops), Ended: p.end(),
 	}
-	if p.ended.Epoch != 0 {
-		ended := p.ended
-		s.Ended = &ended
+}
+
+// end tells how the last epoch ended that was numbered, nil if there was none.
+func (p *Process) end() *report.End {
+	if p.ended.Epoch == 0 {
+		return nil
 	}
-	return s
+	ended := p.ended
+	return &ended
 }
 
 func (p *Process) freshHolds(hops *int) []report.Hold {

@@ -29,7 +29,7 @@ func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait
 	p.dropped, p.stale = false, true
 	p.waits = appendWaits(p.waits[:0], waits)
 	p.calm = p.queued == 0 && p.owned == 0 && !p.waitsForOthers()
-	if p.calm && !p.in(dirtySlot) {
+	if p.calm {
 		l.pending.push(p)
 	} else {
 		l.report(p)
@@ -158,7 +158,7 @@ func (l *Ledger) renew(p *Process) {
 // changed notes that a blocked process is not as it was reported.
 func (l *Ledger) changed(p *Process) {
 	p.stale = true
-	if p.numbered == p.epoch || p.public == p.epoch || p.in(dirtySlot) {
+	if p.numbered == p.epoch || p.public == p.epoch || (p.in(dirtySlot) && !p.in(pendingSlot)) {
 		l.report(p)
 	}
 }
