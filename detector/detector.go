@@ -33,7 +33,7 @@ type Detector struct {
 	ready     []*round            // of them: complete, not concluded
 	parked    []parked
 	version   uint64 // of the graph's cores as last looked at
-	recheck   bool   // a member of a core changed in a way that the graph does not show
+	recheck   bool   // more may be known of a member of a core than the graph shows
 	recovered bool
 	countAt   time.Time // when to count the queues of silent agents again
 	out       []Effect

@@ -155,10 +155,5 @@ func (n *node) derive() (epoch uint64, waits []report.Wait, need int, byHints bo
 func sameResource(a, b report.Wait) bool { return a.Resource == b.Resource }
 
 func awaits(waits []report.Wait, r report.Resource) bool {
-	for i := range waits {
-		if waits[i].Resource == r {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(waits, func(w report.Wait) bool { return w.Resource == r })
 }

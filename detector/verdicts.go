@@ -116,14 +116,19 @@ func (d *Detector) suspect(c core) *verdict {
 }
 
 func (d *Detector) setCore(v *verdict, c core) {
+	v.disown()
+	v.core, v.inBand = c, v.inBand || c.inBand()
+	for _, m := range c {
+		m.node.verdict = v
+	}
+}
+
+// disown makes the members of the core know of the verdict no more.
+func (v *verdict) disown() {
 	for _, m := range v.core {
 		if m.node.verdict == v {
 			m.node.verdict = nil
 		}
-	}
-	v.core, v.inBand = c, v.inBand || c.inBand()
-	for _, m := range c {
-		m.node.verdict = v
 	}
 }
 
@@ -138,7 +143,7 @@ func (d *Detector) follow(v *verdict, c core) *verdict {
 			d.dissolve(v)
 			return d.suspect(c)
 		}
-		if changed := !kept.sameMembers(v.proven); changed {
+		if !kept.sameMembers(v.proven) {
 			v.proven = kept
 			defer d.announce(v, false)
 		}
@@ -294,11 +299,7 @@ func (d *Detector) remove(v *verdict) {
 		v.round = nil
 	}
 	delete(d.verdicts, v.id)
-	for _, m := range v.core {
-		if m.node.verdict == v {
-			m.node.verdict = nil
-		}
-	}
+	v.disown()
 }
 
 func (d *Detector) finish(v *verdict, s Status, cause, reason string) {
