@@ -59,9 +59,9 @@ type Config struct {
 // returns or a connection is lost. Then the context of body ends, and body must
 // return: after a second the transports are cut, so that nothing can block on
 // them. Keep closes the connections and reconnects. It returns when ctx ends,
-// with its cause, or when body returns an error made by Permanent, with that
-// error. A URL that cannot be used is an error at once; a broker that does not
-// answer, or refuses, is tried again. Errors and logs never show the password.
+// with its cause. A URL that cannot be used is an error at once; a broker that
+// does not answer, or refuses, is tried again. Errors and logs never show the
+// password.
 func Keep(ctx context.Context, cfg Config, body func(ctx context.Context, publish, consume *amqp.Connection) error) error {
 	if err := Check(cfg.URL); err != nil {
 		return err
@@ -93,9 +93,6 @@ func Keep(ctx context.Context, cfg Config, body func(ctx context.Context, publis
 	return err
 }
 
-// Permanent marks an error of body as one that starting over cannot mend.
-func Permanent(err error) error { return backoff.Permanent(err) }
-
 var errReturned = errors.New("session ended")
 
 // run is one session. It never returns nil.
@@ -122,10 +119,8 @@ func run(ctx context.Context, cfg Config, body func(ctx context.Context, publish
 	consume.watch(ctx, cfg.Log, lose)
 
 	err = body(ctx, publish.Connection, consume.Connection)
-	lost, permanent := new(lostError), new(backoff.PermanentError)
+	lost := new(lostError)
 	switch {
-	case errors.As(err, &permanent):
-		return err
 	case errors.As(context.Cause(ctx), &lost):
 		return lost
 	case err == nil:

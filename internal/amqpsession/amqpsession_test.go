@@ -64,7 +64,7 @@ func TestKeepEndsWhileBrokerIsSilent(t *testing.T) {
 	}
 }
 
-func TestSessionStartsOverUntilAPermanentError(t *testing.T) {
+func TestSessionStartsOverUntilTheContextEnds(t *testing.T) {
 	url := os.Getenv("AMQP_URL")
 	if url == "" {
 		t.Skip("AMQP_URL is not set")
@@ -76,7 +76,8 @@ func TestSessionStartsOverUntilAPermanentError(t *testing.T) {
 		return c, err
 	}}
 	sessions, enough := 0, errors.New("enough")
-	err := amqpsession.Keep(t.Context(), cfg, func(ctx context.Context, publish, consume *amqp.Connection) error {
+	life, end := context.WithCancelCause(t.Context())
+	err := amqpsession.Keep(life, cfg, func(ctx context.Context, publish, consume *amqp.Connection) error {
 		sessions++
 		switch sessions {
 		case 1: // the network drops one of the two
@@ -91,7 +92,8 @@ func TestSessionStartsOverUntilAPermanentError(t *testing.T) {
 				t.Error("a closed connection was handed out")
 			}
 		}
-		return amqpsession.Permanent(enough)
+		end(enough)
+		return nil
 	})
 	if !errors.Is(err, enough) || sessions != 3 || len(transports) != 6 {
 		t.Errorf("%d sessions, %d connections, %v", sessions, len(transports), err)

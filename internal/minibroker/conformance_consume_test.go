@@ -210,6 +210,27 @@ var consumeBehaviours = []behaviour{
 		r.equal("next", r.bodies(second, 3), "1 2 3")
 		r.idle(c, q, third)
 	}},
+	{"a token in a queue of a single active consumer is a lock with a fair queue", func(r *rig) {
+		q := r.declare(r.channel(), "q", shared("x-single-active-consumer", true, "x-max-length", 1))
+		var holders []*amqp.Connection
+		var tokens []<-chan amqp.Delivery
+		for range 4 {
+			conn := r.connect()
+			holders = append(holders, conn)
+			tokens = append(tokens, r.consume(r.channelOf(conn), q, 1))
+			r.publish(q, "token") // each makes sure that there is one
+		}
+		for i, conn := range holders {
+			receive(r, tokens[i])
+			for _, waiting := range tokens[i+1:] {
+				r.equal("others get", len(waiting), 0)
+			}
+			r.must(conn.Close())
+		}
+		r.eventually("the token is back, and alone", func() bool { return r.counts(q) == [2]int{1, 0} })
+		_, err := r.channel().QueueDelete(q, false, false, false)
+		r.must(err)
+	}},
 	{"a byte limit of prefetch is not implemented", func(r *rig) {
 		r.refused(540, "NOT_IMPLEMENTED - prefetch_size!=0 (1)", func(ch *amqp.Channel) error { return ch.Qos(0, 1, false) })
 	}},
