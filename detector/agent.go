@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -15,13 +14,16 @@ type agent struct {
 	service, host string
 	heard         time.Time // zero if it was only mentioned by others
 	mentioned     time.Time
-	lost          bool // its lease ran out, or a later incarnation was heard
-	synced        bool // its last digest matched
+	lost          bool      // its lease ran out, or it is over
+	over          bool      // it has ended, for all that is known: lost after it was heard, or a later incarnation was heard
+	synced        bool      // its last digest matched
+	agreed        time.Time // when a digest last matched
 	pulled        time.Time
 	digest        report.Digest // of its blocked nodes
 	nodes         map[*node]struct{}
 	members       map[report.Member]struct{}
 	consumed      map[string]struct{} // queues that are or were in members
+	missed        []*resource         // for which its processes waited when it fell silent
 }
 
 func (d *Detector) agent(id report.Agent) *agent {
@@ -31,7 +33,11 @@ func (d *Detector) agent(id report.Agent) *agent {
 			id: id, mentioned: d.now,
 			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}), consumed: make(map[string]struct{}),
 		}
+		if newest := d.newest[id.Name]; newest != nil && newest.id.Incarnation > id.Incarnation {
+			a.lost, a.over = true, true
+		}
 		d.agents[id] = a
+		d.lives[id.Name] = append(d.lives[id.Name], a)
 	}
 	return a
 }
@@ -69,20 +75,26 @@ func (d *Detector) report(b *report.Batch) {
 // hear renews an agent's lease. It reports false for an incarnation that is
 // known to be over.
 func (d *Detector) hear(a *agent) bool {
-	newest := d.newest[a.id.Name]
-	switch {
-	case newest == nil:
-		d.newest[a.id.Name] = a
-	case newest.id.Incarnation > a.id.Incarnation:
+	switch newest := d.newest[a.id.Name]; {
+	case newest == a:
+	case newest != nil && newest.id.Incarnation > a.id.Incarnation:
 		return false
-	case newest != a:
+	default:
 		d.newest[a.id.Name] = a
-		d.end(newest, report.Crashed)
+		for _, old := range d.lives[a.id.Name] {
+			if old.id.Incarnation < a.id.Incarnation && !old.over {
+				d.end(old, report.Crashed)
+			}
+		}
 	}
-	if a.lost {
+	back, was := a.lost, a.over
+	a.heard, a.lost, a.over = d.now, false, false
+	if back {
 		d.trust(a)
 	}
-	a.heard, a.lost = d.now, false
+	if was {
+		d.refreshHinted(a)
+	}
 	return true
 }
 
@@ -93,7 +105,10 @@ func (d *Detector) heartbeat(a *agent, b *report.Batch) {
 		d.forgetOmitted(a, b.States)
 	}
 	d.setMembers(a, h.Members)
-	a.synced = a.digest == h.Digest
+	if a.synced = a.digest == h.Digest; a.synced {
+		a.agreed = d.now
+		d.forgetMissed(a)
+	}
 	switch {
 	case h.Leaving:
 		d.end(a, report.Crashed)
@@ -146,6 +161,8 @@ func (d *Detector) expireLeases() {
 		switch {
 		case a.lost && len(a.nodes) == 0 && silence > graveTime:
 			delete(d.agents, a.id)
+			d.forgetMissed(a)
+			d.forgetLife(a)
 			if d.newest[a.id.Name] == a {
 				delete(d.newest, a.id.Name)
 			}
@@ -156,7 +173,7 @@ func (d *Detector) expireLeases() {
 			silent = append(silent, a)
 		}
 	}
-	slices.SortFunc(silent, func(a, b *agent) int { return strings.Compare(a.id.String(), b.id.String()) })
+	slices.SortFunc(silent, compareAgents)
 	for _, a := range silent {
 		for _, m := range a.consumers(nil) {
 			if q := d.queues[m.Queue]; q != nil {
@@ -169,11 +186,17 @@ func (d *Detector) expireLeases() {
 
 // end drops all that an incarnation of an agent has reported.
 func (d *Detector) end(a *agent, cause report.Cause) {
-	a.lost, a.synced = true, false
+	a.lost, a.over, a.synced = true, true, false
 	d.doubt(a)
+	if cause == unknownCause {
+		d.miss(a)
+	} else {
+		d.forgetMissed(a)
+	}
 	for _, n := range d.blockedNodes(a) {
 		d.release(n, cause)
 	}
+	d.refreshHinted(a)
 	d.setMembers(a, nil)
 	if cause != unknownCause {
 		for _, q := range d.doubtful() {
@@ -182,134 +205,29 @@ func (d *Detector) end(a *agent, cause report.Cause) {
 	}
 }
 
-// doubt notes that nobody can tell any more what an agent's processes have done
-// with the requests in their queues.
-func (d *Detector) doubt(a *agent) {
-	for name := range a.consumed {
-		q := d.queues[name]
-		if q == nil {
-			continue
-		}
-		for r := range q.waiters {
-			if len(r.holders) > 0 {
-				continue
-			}
-			if r.doubts == nil {
-				r.doubts = make(map[*agent]struct{})
-			}
-			r.doubts[a] = struct{}{}
+func (d *Detector) forgetLife(a *agent) {
+	lives := slices.DeleteFunc(d.lives[a.id.Name], func(o *agent) bool { return o == a })
+	if d.lives[a.id.Name] = lives; len(lives) == 0 {
+		delete(d.lives, a.id.Name)
+	}
+}
+
+// refreshHinted looks again at the processes of an agent of which call chains tell,
+// after the agent was lost or has come back.
+func (d *Detector) refreshHinted(a *agent) {
+	var hinted []*node
+	for n := range a.nodes {
+		if len(n.hints) > 0 {
+			hinted = append(hinted, n)
 		}
 	}
-}
-
-// trust takes the doubts back: the agent was silent, not dead.
-func (d *Detector) trust(a *agent) {
-	for _, r := range d.resources {
-		delete(r.doubts, a)
+	slices.SortFunc(hinted, compareNodes)
+	for _, n := range hinted {
+		d.refresh(n)
 	}
 }
 
-// setMembers makes members the complete list of what an agent's processes
-// consume.
-func (d *Detector) setMembers(a *agent, members []report.Member) {
-	want := make(map[report.Member]struct{}, len(members))
-	for _, m := range members {
-		want[m] = struct{}{}
-		a.consumed[m.Queue] = struct{}{}
-		if _, ok := a.members[m]; !ok {
-			d.join(d.node(m.Key), m.Queue)
-		}
-	}
-	for _, m := range a.consumers(want) {
-		d.leave(d.node(m.Key), m.Queue)
-	}
-	a.members = want
-	if len(members) == 0 {
-		return
-	}
-	for _, q := range d.doubtful() {
-		for silent := range q.unknown {
-			if silent == a || (silent.id.Name == a.id.Name && silent.id.Incarnation < a.id.Incarnation) {
-				d.dropUnknown(q, silent)
-			}
-		}
-	}
-}
-
-// consumers returns the members of queues among an agent's processes that are
-// not in but, sorted.
-func (a *agent) consumers(but map[report.Member]struct{}) []report.Member {
-	var members []report.Member
-	for m := range a.members {
-		if _, ok := but[m]; !ok {
-			members = append(members, m)
-		}
-	}
-	slices.SortFunc(members, func(a, b report.Member) int {
-		return cmp.Or(strings.Compare(a.Queue, b.Queue), strings.Compare(a.Key.Process, b.Key.Process), cmp.Compare(a.Key.Activation, b.Key.Activation))
-	})
-	return members
-}
-
-// doubtful returns the queues that may have unknown members, sorted.
-func (d *Detector) doubtful() []*queue {
-	var queues []*queue
-	for _, q := range d.queues {
-		if len(q.unknown) > 0 {
-			queues = append(queues, q)
-		}
-	}
-	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
-	return queues
-}
-
-func (d *Detector) join(n *node, name string) {
-	q := d.queue(name)
-	if _, ok := q.members[n]; ok {
-		return
-	}
-	q.members[n] = struct{}{}
-	n.queues++
-	d.graph.Hold(q.vertex, n.vertex)
-}
-
-func (d *Detector) leave(n *node, name string) {
-	q := d.queue(name)
-	if _, ok := q.members[n]; ok {
-		delete(q.members, n)
-		n.queues--
-		d.graph.Release(q.vertex, n.vertex)
-		d.collect(n)
-	}
-	d.collectQueue(q)
-}
-
-func (d *Detector) addUnknown(q *queue, a *agent) {
-	q.unknown[a]++
-	d.graph.Hold(q.vertex, d.stranger)
-}
-
-func (d *Detector) dropUnknown(q *queue, a *agent) {
-	if _, ok := q.unknown[a]; !ok {
-		return
-	}
-	delete(q.unknown, a)
-	if len(q.unknown) == 0 {
-		d.graph.Release(q.vertex, d.stranger)
-		d.collectQueue(q)
-	}
-}
-
-// countMembers forgets the unknown members of a queue once the broker has no
-// more consumers than are known.
-func (d *Detector) countMembers(q *queue, c QueueCounted) {
-	if c.Err != "" || c.Consumers > len(q.members) {
-		return
-	}
-	for a := range q.unknown {
-		d.dropUnknown(q, a)
-	}
-}
+func compareAgents(a, b *agent) int { return strings.Compare(a.id.String(), b.id.String()) }
 
 // recover notes when every agent that is known of has been heard out for the
 // first time since the start.

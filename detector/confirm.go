@@ -54,7 +54,7 @@ func (d *Detector) ask(v *verdict) {
 	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
 	v.asks++
 	r.witnesses = d.witnesses(r)
-	if r.young = d.young() && len(r.queues()) > 0; r.young {
+	if r.young = d.young() && r.untaken(); r.young {
 		v.askAt = d.start.Add(d.cfg.Lease / 2)
 	}
 	for _, a := range r.witnesses {
@@ -74,7 +74,7 @@ func (d *Detector) witnesses(r *round) []report.Agent {
 	for _, m := range r.core {
 		agents = append(agents, m.node.key.Agent)
 	}
-	if len(r.queues()) > 0 {
+	if r.untaken() {
 		for id, a := range d.agents {
 			if !a.lost && !a.heard.IsZero() {
 				agents = append(agents, id)
@@ -102,7 +102,14 @@ func (r *round) question(a report.Agent) report.Question {
 	return q
 }
 
-// queues returns the queues in which requests of the core lie untaken, sorted.
+// untaken reports whether requests of the core lie in queues.
+func (r *round) untaken() bool {
+	return slices.ContainsFunc(r.core, func(m coreMember) bool {
+		return slices.ContainsFunc(m.waits, func(w coreWait) bool { return w.inside && w.untaken() })
+	})
+}
+
+// queues returns the queues whose consumers the core waits for, sorted.
 func (r *round) queues() []string {
 	var names []string
 	for _, m := range r.core {
@@ -270,7 +277,8 @@ func (r *round) memberObjection(m *coreMember) string {
 		return fmt.Sprintf("%s waits for something else by now", name)
 	}
 	for _, w := range m.waits {
-		if !awaits(s.Waits, w.Resource) {
+		same := func(o report.Wait) bool { return o.Resource == w.Resource && o.Holders == w.Holders }
+		if !slices.ContainsFunc(s.Waits, same) {
 			return fmt.Sprintf("%s waits for something else by now", name)
 		}
 	}
@@ -288,7 +296,7 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 		}
 		return r.queueObjection(w.queue.name)
 	}
-	if w.Kind == report.Permit || w.Kind == report.Buffer {
+	if w.Holders == 0 && w.Kind != report.Reply && w.Kind != report.Lock {
 		return fmt.Sprintf("nobody vouches for all who can grant the %v %s", w.Kind, w.Resource)
 	}
 	for _, h := range w.holders {
@@ -306,7 +314,7 @@ func (r *round) edgeObjection(waiter string, w *coreWait) string {
 // witnessObjection says who could not be asked whether he has taken the request
 // that lies untaken as far as is known.
 func (r *round) witnessObjection(w *coreWait) string {
-	if w.queue == nil {
+	if !w.untaken() {
 		return ""
 	}
 	for _, a := range r.witnesses {
@@ -326,7 +334,7 @@ func (r *round) queueObjection(name string) string {
 	for _, m := range r.core {
 		for _, w := range m.waits {
 			if w.inside && w.queue != nil && w.queue.name == name {
-				if _, taken := r.taken[w.Resource]; !taken {
+				if _, taken := r.taken[w.Resource]; !taken && w.untaken() {
 					untaken++
 				}
 				members = len(w.holders)
@@ -356,7 +364,7 @@ func (d *Detector) countSilent() {
 	d.countAt = d.now.Add(d.cfg.Remind)
 	var names []string
 	for name, q := range d.queues {
-		if len(q.unknown) > 0 && len(q.waiters) > 0 {
+		if len(q.unknown) > 0 && q.awaited() {
 			names = append(names, name)
 		}
 	}

@@ -30,10 +30,14 @@ type coreMember struct {
 type coreWait struct {
 	report.Wait
 	inside  bool
-	queue   *queue  // where the request lies, if nobody is known to have taken it
+	queue   *queue  // where the request lies if nobody is known to have taken it, or where there is no space
 	doubt   bool    // whether it still lies there cannot be known
 	holders []*node // sorted; of the queue's members if queue is set
 }
+
+// untaken reports whether something lies in a queue that nobody is known to have taken.
+// Otherwise the wait is for space in the queue, if there is one.
+func (w *coreWait) untaken() bool { return w.queue != nil && w.Kind != report.Buffer }
 
 func compareNodes(a, b *node) int {
 	return cmp.Or(
@@ -75,7 +79,11 @@ func (d *Detector) coreOf(vertices []waitfor.Process) core {
 				_, ok := in[h]
 				w.inside = w.inside && ok
 			}
-			w.inside = w.inside && (w.queue == nil || len(w.queue.unknown) == 0)
+			if w.queue != nil {
+				w.inside = w.inside && len(w.queue.unknown) == 0
+			} else {
+				w.inside = w.inside && len(w.holders) >= w.Holders
+			}
 			c[i].waits = append(c[i].waits, w)
 		}
 	}

@@ -19,13 +19,15 @@ type Detector struct {
 	vertices  []*node // by their vertex in the graph
 	resources map[report.Resource]*resource
 	queues    map[string]*queue
+	strained  map[*queue]struct{} // with one worker left
 	agents    map[report.Agent]*agent
-	newest    map[string]*agent // by the agent's name: its latest incarnation
-	stranger  waitfor.Process   // the consumer that may exist where membership is unknown; never blocked
-	graves    []grave           // nodes that went on, oldest first
-	expiries  expiries          // of hints
-	speakers  []*node           // whose holds are news, in the batch at hand
-	idle      []*resource       // without waiters and holders, in the step at hand
+	newest    map[string]*agent   // by the agent's name: its latest incarnation
+	lives     map[string][]*agent // by the agent's name: all that are in agents
+	stranger  waitfor.Process     // the consumer that may exist where membership is unknown; never blocked
+	graves    []grave             // nodes that went on, oldest first
+	expiries  expiries            // of hints
+	speakers  []*node             // whose holds are news, in the batch at hand
+	idle      []*resource         // without waiters and holders, in the step at hand
 
 	verdicts  map[string]*verdict // standing, by ID
 	rounds    map[uint64]*round   // questions under way
@@ -38,6 +40,7 @@ type Detector struct {
 	countAt   time.Time // when to count the queues of silent agents again
 	out       []Effect
 	stats     Stats
+	census    census
 }
 
 // New returns a detector that knows nothing yet.
@@ -50,10 +53,13 @@ func New(cfg Config) *Detector {
 		nodes:     make(map[report.Key]*node),
 		resources: make(map[report.Resource]*resource),
 		queues:    make(map[string]*queue),
+		strained:  make(map[*queue]struct{}),
 		agents:    make(map[report.Agent]*agent),
 		newest:    make(map[string]*agent),
+		lives:     make(map[string][]*agent),
 		verdicts:  make(map[string]*verdict),
 		rounds:    make(map[uint64]*round),
+		census:    newCensus(),
 	}
 }
 
@@ -77,8 +83,10 @@ func (d *Detector) Tick(now time.Time) []Effect {
 	d.expireHints()
 	d.buryNodes()
 	d.forgetIdle()
+	d.watchPools()
 	d.judge()
 	d.pursue()
+	d.countWaits()
 	return d.out
 }
 

@@ -19,12 +19,20 @@ type resource struct {
 	holders map[*node]struct{} // whose shown holds name it
 	// queue is where the request lies whose reply this is, if that is known.
 	// While nobody is known to have taken the request, its caller waits for
-	// any consumer of the queue: its edge in the graph leads there.
+	// any consumer of the queue: its edge in the graph leads there. So does
+	// that of one who waits for space in the queue.
 	queue *queue
+	// vouched is how many can grant it altogether, by what its waiters say; 0 if
+	// they cannot tell, or there are none. While fewer are known, somebody else
+	// may grant it.
+	vouched int
 	// doubts are the agents of consumers that vanished while the request lay
 	// in the queue. They may have taken it and given it up, and cannot be
 	// asked any more.
 	doubts map[*agent]struct{}
+	missed int // waits for it of agents that are silent
+
+	grantor grantor
 }
 
 // queue is a queue on the broker with the processes that consume it.
@@ -36,6 +44,11 @@ type queue struct {
 	// may not be left. While there are any, somebody may take the request.
 	unknown map[*agent]int
 	waiters map[*resource]struct{} // resources that refer to this queue
+
+	blocked    int // of the members
+	lastWorker bool
+
+	grantor grantor
 }
 
 func (d *Detector) resource(w *report.Wait) *resource {
@@ -50,7 +63,7 @@ func (d *Detector) resource(w *report.Wait) *resource {
 // queueOf returns the queue in which a wait's request lies until it is taken.
 func queueOf(w *report.Wait) (name string, ok bool) {
 	switch w.Kind {
-	case report.Reply:
+	case report.Reply, report.Buffer:
 		return w.Destination.Queue()
 	case report.Queue:
 		return string(w.Resource), true
@@ -81,6 +94,40 @@ func (d *Detector) queue(name string) *queue {
 		d.queues[name] = q
 	}
 	return q
+}
+
+// partial reports whether somebody can grant r of whom nothing is known.
+func (r *resource) partial() bool {
+	return r.untaken() == nil && len(r.holders) < r.vouched
+}
+
+// vouch notes how many can grant r altogether, by what a waiter says: the latest
+// who spoke is right, since all say the same in the end.
+func (d *Detector) vouch(r *resource, holders int) {
+	if r.vouched != holders {
+		r.vouched = holders
+		d.complete(r)
+	}
+}
+
+// complete makes the graph say whether somebody unknown can grant r, after its
+// holders or the word of its waiters have changed.
+func (d *Detector) complete(r *resource) {
+	if r.partial() {
+		d.graph.Hold(r.vertex, d.stranger)
+	} else {
+		d.graph.Release(r.vertex, d.stranger)
+	}
+}
+
+// awaited reports whether somebody waits for those who consume the queue.
+func (q *queue) awaited() bool {
+	for r := range q.waiters {
+		if len(r.waiters) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // untaken returns the queue in which the request lies for whose reply r
@@ -151,6 +198,9 @@ func (d *Detector) showHold(n *node, name report.Resource) {
 	n.shown.holds[r] = struct{}{}
 	r.holders[n] = struct{}{}
 	d.graph.Hold(r.vertex, n.vertex)
+	if r.vouched > 0 {
+		d.complete(r)
+	}
 	if len(r.holders) == 1 {
 		d.redirect(r)
 	}
@@ -161,6 +211,12 @@ func (d *Detector) hideHold(n *node, r *resource) {
 	delete(r.holders, n)
 	if len(r.holders) == 0 {
 		d.redirect(r)
+	}
+	if r.vouched > 0 {
+		d.complete(r)
+	}
+	if n.agent.over {
+		r.doubt(n.agent) // it may have given the request up, or the broker delivers it again
 	}
 	d.graph.Release(r.vertex, n.vertex)
 	d.collectResource(r)
@@ -182,16 +238,26 @@ func (d *Detector) showWaits(n *node, need int, waits []report.Wait) {
 		return
 	}
 	before := n.shown.waits
+	switch {
+	case len(before) == 0 && len(waits) > 0:
+		d.countBlocked(n, 1)
+	case len(before) > 0 && len(waits) == 0:
+		d.countBlocked(n, -1)
+	}
 	n.shown.waits, n.shown.need = make([]target, 0, len(waits)), need
 	for i := range waits {
 		r := d.resource(&waits[i])
 		r.waiters[n] = struct{}{}
+		d.vouch(r, waits[i].Holders)
 		n.shown.waits = append(n.shown.waits, target{waits[i], r})
 	}
 	d.block(n)
 	for _, t := range before {
 		if !awaits(waits, t.on.name) {
 			delete(t.on.waiters, n)
+			if len(t.on.waiters) == 0 {
+				d.vouch(t.on, 0)
+			}
 			d.collectResource(t.on)
 		}
 	}
@@ -225,7 +291,7 @@ func (d *Detector) collectResource(r *resource) {
 func (d *Detector) forgetIdle() {
 	for i, r := range d.idle {
 		d.idle[i] = nil
-		if len(r.waiters) > 0 || len(r.holders) > 0 || d.resources[r.name] != r {
+		if len(r.waiters) > 0 || len(r.holders) > 0 || r.missed > 0 || d.resources[r.name] != r {
 			continue
 		}
 		d.graph.RemoveResource(r.vertex)

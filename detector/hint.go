@@ -134,12 +134,13 @@ func (d *Detector) expireHints() {
 }
 
 // derive works out what the graph should say of a node: what its agent says,
-// unless hints speak of a later epoch.
+// unless hints speak of a later epoch. Those about an agent that is over are of
+// no use: its processes are gone, or nothing is known of them.
 func (n *node) derive() (epoch uint64, waits []report.Wait, need int, byHints bool) {
 	for _, h := range n.hints {
 		epoch = max(epoch, h.Epoch)
 	}
-	if epoch <= n.epoch {
+	if epoch <= n.epoch || n.agent.over {
 		return n.epoch, n.waits, n.need, false
 	}
 	for _, h := range n.hints {

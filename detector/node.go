@@ -23,16 +23,18 @@ type node struct {
 	need      int
 	holds     map[report.Resource]report.Hold
 	breach    bool
-	went      time.Time    // when it was last heard to go on
-	dying     bool         // it is among the graves
-	ended     report.Cause // how the last epoch known to have ended did
+	went      time.Time  // when it was last heard to go on
+	dying     bool       // it is among the graves
+	ended     report.End // the last epoch known to have ended, and how
 
-	hints  map[hintID]hint
-	hinted map[hintID][]*node // by the holds of this node: whom their chains speak of
-	queues int                // of which it is a member
+	hints    map[hintID]hint
+	hinted   map[hintID][]*node // by the holds of this node: whom their chains speak of
+	consumes []*queue           // of which it is a member
 
-	shown   shown // what stands in the graph
-	verdict *verdict
+	shown    shown // what stands in the graph
+	verdict  *verdict
+	foreseen foreseen
+	near     uint64 // the last epoch that came near its timeout
 }
 
 // shown is what the graph says of a node.
@@ -82,7 +84,7 @@ func (d *Detector) node(key report.Key) *node {
 
 // collect forgets a node about which nothing is known any more.
 func (d *Detector) collect(n *node) {
-	if n.blocked || n.seq != 0 || len(n.hints) > 0 || n.queues > 0 || d.nodes[n.key] != n {
+	if n.blocked || n.seq != 0 || len(n.hints) > 0 || len(n.consumes) > 0 || d.nodes[n.key] != n {
 		return
 	}
 	d.graph.RemoveProcess(n.vertex)
@@ -105,7 +107,7 @@ func (d *Detector) accept(s *report.State) bool {
 	if n.blocked {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 	}
-	n.endEpoch(s)
+	d.endEpoch(n, s)
 	known := n.holds
 	if s.Epoch != n.epoch {
 		known = nil
@@ -157,13 +159,16 @@ func (d *Detector) acceptAddition(n *node, s *report.State) bool {
 
 // endEpoch notes how the epoch in which the node was known to be blocked ended,
 // if s is of another one.
-func (n *node) endEpoch(s *report.State) {
+func (d *Detector) endEpoch(n *node, s *report.State) {
 	switch {
 	case !n.blocked, s.Epoch == n.epoch && len(s.Waits) > 0:
 	case s.Ended != nil && s.Ended.Epoch == n.epoch:
-		n.ended = s.Ended.Cause
+		n.ended = *s.Ended
+		if s.Ended.Cause == report.TimedOut {
+			d.stats.TimedOut.count(n.foreseen.about(n.epoch))
+		}
 	default:
-		n.ended = unknownCause
+		n.ended = report.End{Epoch: n.epoch, Cause: unknownCause}
 	}
 }
 
@@ -172,7 +177,7 @@ func (n *node) endEpoch(s *report.State) {
 func (d *Detector) release(n *node, cause report.Cause) {
 	if n.blocked {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
-		n.ended = cause
+		n.ended = report.End{Epoch: n.epoch, Cause: cause}
 	}
 	earlier := n.hinted
 	n.hinted = nil

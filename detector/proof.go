@@ -181,7 +181,7 @@ func (t *testimony) counted() []proof.Queue {
 func waitOf(w *report.Wait) proof.Wait {
 	return proof.Wait{
 		Resource: string(w.Resource), Kind: w.Kind.String(), Since: w.Since.UTC(), Deadline: w.Deadline.UTC(),
-		Exchange: w.Destination.Exchange, Key: w.Destination.Key,
+		Exchange: w.Destination.Exchange, Key: w.Destination.Key, Holders: w.Holders,
 	}
 }
 

@@ -9,11 +9,10 @@ import (
 // maxCollateral is how many collateral processes a verdict lists.
 const maxCollateral = 100
 
-// public renders a standing verdict for the world.
-func (d *Detector) public(v *verdict) Verdict {
+// publicBefore renders a standing verdict for the world, with those behind it.
+func (v *verdict) publicBefore(behind []*node) Verdict {
 	p := v.public()
 	p.FirstTimeout = p.Deadline
-	behind := d.behind(v.evidence())
 	for _, n := range behind {
 		for _, t := range n.shown.waits {
 			p.FirstTimeout = earliest(p.FirstTimeout, t.wait)
@@ -122,7 +121,7 @@ func (d *Detector) behind(c core) []*node {
 func (d *Detector) Verdicts() []Verdict {
 	var all []Verdict
 	for _, v := range d.standing() {
-		all = append(all, d.public(v))
+		all = append(all, v.publicBefore(d.behind(v.evidence())))
 	}
 	return all
 }
@@ -136,7 +135,7 @@ func (d *Detector) Snapshot() Snapshot {
 		}
 	}
 	slices.SortFunc(nodes, compareNodes)
-	s := Snapshot{Processes: make([]Process, 0, len(nodes))}
+	s := Snapshot{Processes: make([]Process, 0, len(nodes)), Pools: d.pools()}
 	for _, n := range nodes {
 		p := Process{Member: n.public(), Hint: n.shown.hint, Deadlocked: d.graph.Deadlocked(n.vertex)}
 		if n.verdict != nil {
@@ -164,10 +163,21 @@ func (d *Detector) Stats() Stats {
 			s.Agents++
 		}
 	}
+	for q := range d.strained {
+		if q.lastWorker {
+			s.LastWorkers++
+		}
+	}
 	s.Processes = d.graph.BlockedCount()
 	s.Waits = d.graph.WaitCount()
 	s.Deadlocked = d.graph.DeadlockedCount()
 	s.Standing = len(d.verdicts)
+	for _, v := range d.verdicts {
+		if v.status == Confirmed {
+			s.Confirmed++
+		}
+	}
+	s.Flows = d.census.shown
 	s.Recovering = !d.recovered
 	return s
 }

@@ -89,6 +89,20 @@ func memberString(m *detector.Member) string {
 	return fmt.Sprintf("%s(%s%s)", m.Key.Process, need, strings.Join(waits, ", "))
 }
 
+func (p *play) pools() string {
+	var b strings.Builder
+	for _, q := range p.d.Snapshot().Pools {
+		mark := ""
+		if q.LastWorker {
+			mark = " last worker"
+		}
+		fmt.Fprintf(&b, "%s: %d of %d blocked, %d waiting%s\n", q.Queue, q.Blocked, q.Workers, q.Waiting, mark)
+	}
+	s := p.d.Stats()
+	fmt.Fprintf(&b, "last workers: %d, so far %d\n", s.LastWorkers, s.LastWorkersSeen)
+	return b.String()
+}
+
 func (p *play) graph() string {
 	var b strings.Builder
 	for _, q := range p.d.Snapshot().Processes {
@@ -120,4 +134,22 @@ func (p *play) stats() string {
 		"reports %d, stale %d, gaps %d, rejected %d, contradicted %d, breaches %d\n",
 		s.Agents, s.Processes, s.Waits, s.Deadlocked, s.Standing, s.Recovering,
 		s.Reports, s.Stale, s.Gaps, s.Rejected, s.Contradicted, s.Breaches)
+}
+
+func (p *play) flows() string {
+	var b strings.Builder
+	s := p.d.Stats()
+	for _, f := range s.Flows {
+		if f.Waited > 0 || f.Waits > 0 {
+			fmt.Fprintf(&b, "%s -> %s by %s: waits %d, deadlocked %d, waited %v, stuck %v\n",
+				f.Waiter, f.Holder, f.Kind, f.Waits, f.Deadlocked, f.Waited, f.Stuck)
+		}
+	}
+	for _, f := range []struct {
+		what string
+		of   detector.Foresight
+	}{{"near timeout", s.Near}, {"timed out", s.TimedOut}} {
+		fmt.Fprintf(&b, "%s: confirmed %d, suspected %d, none %d\n", f.what, f.of.Confirmed, f.of.Suspected, f.of.None)
+	}
+	return b.String()
 }

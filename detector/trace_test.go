@@ -21,8 +21,9 @@ import (
 //	state agent=a p=P epoch=1 waits=(r1,q:r2,lock:l) need=1 holds=(r3,lock:l)
 //	      [ended=timeout] [add] [breach] [hop=(P:1:r1,...)] [silent | lost]
 //	    P's state from now on; it is sent at once unless silent; lost, it is
-//	    sent and never arrives. In waits, x:r is reply r whose request lies in queue x; in holds and waits lock:,
-//	    permit: and buffer: name the kind. hop= is the chain of the last hold.
+//	    sent and never arrives. In waits, x:r is reply r whose request lies in queue x, and space:x is space in
+//	    that queue; in holds and waits lock:, permit:, buffer: and item: name the kind, and in waits =2 says that two
+//	    can grant it. hop= is the chain of the last hold.
 //	send p=P            send again what P's state was when it was last sent
 //	answer [agent=a] [round=N] [taken=(r1)]   answer the questions asked of a
 //	unreachable agent=a
@@ -31,7 +32,9 @@ import (
 //	tick 100ms
 //	restart agent=a     its next incarnation
 //	graph               print the whole graph
+//	pools               print the queues with several consumers, and the figures about them
 //	stats               print the figures
+//	flows               print the waits by services, and those that timed out or nearly
 //
 // Every command prints what the detector wants done.
 func TestTraces(t *testing.T) {
@@ -79,8 +82,12 @@ func (p *play) run(t *testing.T, td *datadriven.TestData) string {
 	switch td.Cmd {
 	case "graph":
 		return p.graph()
+	case "pools":
+		return p.pools()
 	case "stats":
 		return p.stats()
+	case "flows":
+		return p.flows()
 	case "restart":
 		name := arg(td, "agent")
 		p.agents[name] = report.Agent{Name: name, Incarnation: p.agent(name).Incarnation + 1}
@@ -139,6 +146,9 @@ func kindOf(s string) (report.Kind, string, report.Destination) {
 	if !ok {
 		return report.Reply, s, report.Destination{}
 	}
+	if prefix == "space" {
+		return report.Buffer, s, report.Destination{Key: rest}
+	}
 	if k, ok := report.ParseKind(prefix); ok {
 		return k, rest, report.Destination{}
 	}
@@ -152,10 +162,11 @@ func (p *play) state(_ *testing.T, td *datadriven.TestData) []detector.Effect {
 		Epoch: number(arg(td, "epoch")), Addition: td.HasArg("add"), Breach: td.HasArg("breach"),
 	}
 	for _, w := range args(td, "waits") {
+		w, holders, _ := strings.Cut(w, "=")
 		kind, name, dest := kindOf(w)
 		s.Waits = append(s.Waits, report.Wait{
 			Resource: report.Resource(name), Kind: kind, Since: p.now,
-			Deadline: p.now.Add(5 * time.Second), Destination: dest,
+			Deadline: p.now.Add(5 * time.Second), Destination: dest, Holders: int(number(holders)),
 		})
 	}
 	if s.Need = len(s.Waits); td.HasArg("need") {

@@ -33,6 +33,7 @@ type verdict struct {
 
 // judge brings the verdicts in line with the graph.
 func (d *Detector) judge() {
+	d.settle()
 	if v := d.graph.CoresVersion(); v != d.version || d.recheck {
 		d.version, d.recheck = v, false
 		d.match(d.cores())
@@ -208,20 +209,25 @@ func (c core) ending() (cause, reason string) {
 		}
 	}
 	for _, m := range c {
-		n := m.node
+		n, ended := m.node, unknownCause
+		if n.ended.Epoch == m.epoch {
+			ended = n.ended.Cause
+		}
 		switch {
-		case n.blocked && n.shown.epoch == m.epoch:
+		case m.stands():
 			continue
 		case n.epoch < m.epoch:
 			note(1, CauseUnknown, fmt.Sprintf("the call chain that spoke of %s is gone", n.key.Process))
-		case n.agent.lost && n.ended == unknownCause:
+		case !m.over():
+			note(2, report.Granted.String(), fmt.Sprintf("a call chain speaks of a later wait of %s", n.key.Process))
+		case ended == report.Granted:
+			note(2, ended.String(), fmt.Sprintf("%s was granted what it waited for", n.key.Process))
+		case n.agent.lost && ended == unknownCause:
 			note(5, CauseAgentLost, fmt.Sprintf("the agent of %s fell silent", n.key.Process))
-		case n.ended == unknownCause:
-			note(2, CauseUnknown, fmt.Sprintf("%s is not blocked on it any more", n.key.Process))
-		case n.ended == report.Granted:
-			note(3, n.ended.String(), fmt.Sprintf("%s was granted what it waited for", n.key.Process))
+		case ended == unknownCause:
+			note(3, CauseUnknown, fmt.Sprintf("%s is not blocked on it any more", n.key.Process))
 		default:
-			note(6+int(n.ended), n.ended.String(), fmt.Sprintf("the wait of %s ended by %v", n.key.Process, n.ended))
+			note(6+int(ended), ended.String(), fmt.Sprintf("the wait of %s ended by %v", n.key.Process, ended))
 		}
 	}
 	switch {
@@ -232,6 +238,12 @@ func (c core) ending() (cause, reason string) {
 	}
 	return cause, reason
 }
+
+// stands reports whether the member still waits as far as anybody has said.
+func (m *coreMember) stands() bool { return m.node.blocked && m.node.shown.epoch == m.epoch }
+
+// over reports whether its agent has said that the member's wait is over, or is lost.
+func (m *coreMember) over() bool { return !m.node.blocked || m.node.epoch != m.epoch }
 
 // joined reports whether a queue that members wait for has got a consumer that
 // it did not have.
@@ -266,32 +278,6 @@ func (c core) freed() (cause, reason string) {
 	return CauseHolderJoined, "somebody outside it can grant what it waits for"
 }
 
-// parked is a confirmed verdict one of whose members was granted what it
-// waited for. That happens once another member has given up, or somebody has
-// joined; until that report is here, the verdict may look contradicted.
-type parked struct {
-	v     *verdict
-	until time.Time
-}
-
-func (d *Detector) park(v *verdict) {
-	d.remove(v)
-	d.parked = append(d.parked, parked{v, d.now.Add(d.cfg.Lease / 2)})
-}
-
-// settle finishes the parked verdicts.
-func (d *Detector) settle() {
-	d.parked = slices.DeleteFunc(d.parked, func(p parked) bool {
-		cause, _ := p.v.evidence().ending()
-		explained := endsDeadlocks(cause) || cause == CauseHolderJoined
-		if !explained && p.until.After(d.now) {
-			return false
-		}
-		d.publishEnd(p.v, Resolved, cause, "", !explained)
-		return true
-	})
-}
-
 // remove takes a verdict off the standing ones.
 func (d *Detector) remove(v *verdict) {
 	if v.round != nil {
@@ -323,13 +309,19 @@ func (d *Detector) publishEnd(v *verdict, s Status, cause, reason string, contra
 }
 
 func (d *Detector) announce(v *verdict, again bool) {
-	v.announced, v.last = d.now, d.public(v)
+	behind := d.behind(v.evidence())
+	v.announced, v.last = d.now, v.publicBefore(behind)
+	for _, m := range v.core {
+		m.node.foreseen = foreseen{m.epoch, v.status}
+	}
+	for _, n := range behind {
+		n.foreseen = foreseen{n.shown.epoch, v.status}
+	}
 	d.emit(Announce{Verdict: v.last, Again: again})
 }
 
 // pursue repeats, for what stands, the questions and the announcements.
 func (d *Detector) pursue() {
-	d.settle()
 	for _, v := range d.standing() {
 		if !v.core.within(v.proven) && !d.now.Before(v.askAt) {
 			d.ask(v)

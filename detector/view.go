@@ -6,6 +6,7 @@ import "time"
 // shares no memory with the detector.
 type Snapshot struct {
 	Processes []Process
+	Pools     []Pool
 }
 
 // Process is one blocked process in a Snapshot, or an active one that
@@ -21,12 +22,14 @@ type Process struct {
 // gauges only grow.
 type Stats struct {
 	// Gauges.
-	Agents     int  // heard within their lease
-	Processes  int  // known to be blocked
-	Waits      int  // resources waited for
-	Deadlocked int  // processes in the deadlocked set
-	Standing   int  // verdicts suspected or confirmed
-	Recovering bool // since the start, not every agent has been heard out yet
+	Agents      int  // heard within their lease
+	Processes   int  // known to be blocked
+	Waits       int  // resources waited for
+	Deadlocked  int  // processes in the deadlocked set
+	Standing    int  // verdicts suspected or confirmed
+	Confirmed   int  // of them
+	LastWorkers int  // pools that have come to their last worker
+	Recovering  bool // since the start, not every agent has been heard out yet
 
 	Reports      uint64 // states received
 	Stale        uint64 // of them: older than what was known
@@ -35,6 +38,16 @@ type Stats struct {
 	Rejected     uint64 // suspected verdicts that were retracted
 	Contradicted uint64
 	Breaches     uint64 // processes that answered while they claimed to be blocked
+
+	LastWorkersSeen uint64 // times that a pool came to its last worker
+
+	TimedOut Foresight // blocked processes that gave up at a deadline
+	Near     Foresight // blocked processes three quarters of whose time was used up
+
+	// Flows are the waits by services: those of OtherServices, and then in the
+	// order in which they were first seen. They are shared, and must not be
+	// changed.
+	Flows []Flow
 }
 
 // Config sets the detector's intervals. The zero value is not valid; start

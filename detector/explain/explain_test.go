@@ -102,10 +102,13 @@ func TestSentences(t *testing.T) {
 	nobody.Queue = "q"
 	topic := asks("k", 0, time.Second, "p")
 	topic.Destination.Exchange = "topic"
+	space := edge(report.Buffer, "space//answers", "shim")
+	space.Destination.Key, space.Queue = "answers", "answers"
 	for _, tt := range []struct {
 		member detector.Member
 		want   string
 	}{
+		{member("engine", space), "engine waits for space in the queue answers and never gives up; shim, who could make some, is blocked."},
 		{member("p", edge(report.Lock, "stock", "q")), "p waits for the lock stock and never gives up; blocked by q."},
 		{member("p", edge(report.Permit, "pool", "q", "r", "s")), "p waits for a permit of pool and never gives up; blocked by q, r and s."},
 		{member("p", edge(report.Buffer, "out", "p")), "p waits for space in the buffer out and never gives up; blocked by itself."},

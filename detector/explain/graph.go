@@ -10,6 +10,18 @@ import (
 type Graph struct {
 	At        time.Time `json:"at"`
 	Processes []Node    `json:"processes"` // blocked, or waited for
+	Pools     []Pool    `json:"pools"`
+}
+
+// Pool is a queue with several consumers, its workers.
+type Pool struct {
+	Queue   string `json:"queue"`
+	Workers int    `json:"workers"`
+	Blocked int    `json:"blocked"` // of the workers
+	Waiting int    `json:"waiting"` // requests that lie in the queue, as far as is known
+	// LastWorker says that one worker is left that is not blocked, while a
+	// blocked one waits for a request in this very queue.
+	LastWorker bool `json:"last_worker,omitempty"`
 }
 
 // Node is one process of the graph.
@@ -22,7 +34,10 @@ type Node struct {
 
 // OfGraph explains a snapshot that was taken at an instant.
 func OfGraph(s detector.Snapshot, at time.Time) Graph {
-	g := Graph{At: at.UTC(), Processes: make([]Node, len(s.Processes))}
+	g := Graph{At: at.UTC(), Processes: make([]Node, len(s.Processes)), Pools: make([]Pool, len(s.Pools))}
+	for i, p := range s.Pools {
+		g.Pools[i] = Pool{p.Queue, p.Workers, p.Blocked, p.Waiting, p.LastWorker}
+	}
 	for i := range s.Processes {
 		p := &s.Processes[i]
 		g.Processes[i] = Node{Process: process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}

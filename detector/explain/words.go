@@ -130,7 +130,12 @@ func awaited(e *detector.Edge) string {
 	case report.Permit:
 		return "a permit of " + name
 	case report.Buffer:
+		if queue, ok := e.Destination.Queue(); ok {
+			return "space in the queue " + Printable(queue)
+		}
 		return "space in the buffer " + name
+	case report.Item:
+		return "something to take out of the buffer " + name
 	case report.Queue:
 		return "a consumer of the queue " + name
 	}
@@ -167,6 +172,8 @@ func blockers(m *detector.Member, e *detector.Edge) string {
 	switch {
 	case e.Queue != "" && len(names) == 0:
 		return "nobody is known to consume " + Printable(e.Queue)
+	case e.Queue != "" && e.Kind == report.Buffer:
+		return list(names, len(names)) + ", who could make some, " + be(len(names)) + " blocked"
 	case e.Queue != "":
 		return "untaken, as " + list(names, len(names)) + ", who would take it from " + Printable(e.Queue) + ", " + be(len(names)) + " blocked"
 	case len(names) == 0:

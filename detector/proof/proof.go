@@ -35,7 +35,8 @@ type Proof struct {
 	// agent was asked whether one of its processes has taken them.
 	Replies []string `json:"replies,omitempty"`
 	Answers []Answer `json:"answers"` // of all agents that were asked
-	// Queues are those in which requests lie that nobody has taken.
+	// Queues are those in which requests lie that nobody has taken, or that have
+	// no space.
 	Queues []Queue `json:"queues,omitempty"`
 }
 
@@ -74,11 +75,14 @@ type State struct {
 // Wait is one resource that a process waits for.
 type Wait struct {
 	Resource string    `json:"resource"`
-	Kind     string    `json:"kind"`           // reply, lock, permit, buffer, queue
+	Kind     string    `json:"kind"`           // reply, lock, permit, buffer, queue, item
 	Since    time.Time `json:"since,omitzero"` // by the agent's clock
 	Deadline time.Time `json:"deadline,omitzero"`
 	Exchange string    `json:"exchange,omitempty"` // where the request went
 	Key      string    `json:"key,omitempty"`      // with which routing key
+	// Holders is how many processes can grant the resource altogether, by the
+	// waiter's own word; 0 if it cannot tell.
+	Holders int `json:"holders,omitempty"`
 }
 
 // Edge says who could grant a wait.
@@ -87,8 +91,9 @@ type Edge struct {
 	// Open says why the resource is taken for granted; nothing hangs on such
 	// an edge. Empty: it could be granted only by members that could not go on.
 	Open string `json:"open,omitempty"`
-	// Queue is where the request lies that nobody has taken: then any consumer
-	// of the queue could grant the resource, and Holders is empty.
+	// Queue is where the request lies that nobody has taken, or where there is
+	// no space: then any consumer of the queue could grant the resource, and
+	// Holders is empty.
 	Queue   string    `json:"queue,omitempty"`
 	Holders []Process `json:"holders,omitempty"`
 }
@@ -102,7 +107,8 @@ type Answer struct {
 	Taken []string `json:"taken,omitempty"`
 }
 
-// Queue is what is known of a queue in which requests lie untaken.
+// Queue is what is known of a queue in which requests lie untaken, or for space in
+// which somebody waits.
 type Queue struct {
 	Name      string    `json:"queue"`
 	Consumers []Process `json:"consumers"` // as their agents reported them

@@ -130,7 +130,7 @@ func TestReplayGivesWhatWasRecorded(t *testing.T) {
 		s.stop(t)
 	}
 	r, announced, notes := play(t, dir)
-	if d := cmp.Diff(Result{Recordings: 2, Events: 140, Announcements: 8, Compared: 8}, r); d != "" || !r.Exact() || notes != nil {
+	if d := cmp.Diff(Result{Recordings: 2, Events: 140, Announcements: 8, Compared: 8}, r); d != "" || notes != nil {
 		t.Errorf("-want +got:\n%s%q", d, notes)
 	}
 	var statuses []detector.Status
@@ -213,7 +213,7 @@ func TestDifferencesAreSaid(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, _, notes := play(t, dir)
-			if r.Exact() || !strings.Contains(strings.Join(notes, "\n"), tt.says) {
+			if r.Different+r.Gaps == 0 || !strings.Contains(strings.Join(notes, "\n"), tt.says) {
 				t.Errorf("%+v\n%s", r, strings.Join(notes, "\n"))
 			}
 		})

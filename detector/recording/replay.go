@@ -30,9 +30,6 @@ type Result struct {
 	Gaps          uint64 // places at which something is missing
 }
 
-// Exact reports whether everything that was recorded came again.
-func (r *Result) Exact() bool { return r.Different == 0 && r.Gaps == 0 }
-
 // Replay plays files, each recording to a detector of its own, in the order in
 // which they were recorded. From the first gap in a recording on, its
 // announcements are not compared any more.

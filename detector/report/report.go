@@ -44,12 +44,13 @@ const (
 	Permit                 // one unit of a semaphore or pool
 	Buffer                 // space in a bounded buffer
 	Queue                  // being taken up by a consumer
+	Item                   // something to take out of a buffer
 )
 
-var kindNames = [...]string{Reply: "reply", Lock: "lock", Permit: "permit", Buffer: "buffer", Queue: "queue"}
+var kindNames = [...]string{Reply: "reply", Lock: "lock", Permit: "permit", Buffer: "buffer", Queue: "queue", Item: "item"}
 
 // Valid reports whether k is one of the kinds above.
-func (k Kind) Valid() bool { return k >= Reply && k <= Queue }
+func (k Kind) Valid() bool { return k >= Reply && k <= Item }
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
@@ -61,7 +62,7 @@ func (k Kind) String() string {
 
 // ParseKind returns the kind that String names; ok is false for other names.
 func ParseKind(name string) (kind Kind, ok bool) {
-	for k := Reply; k <= Queue; k++ {
+	for k := Reply; k <= Item; k++ {
 		if kindNames[k] == name {
 			return k, true
 		}
@@ -96,6 +97,11 @@ type Wait struct {
 	Deadline    time.Time    // when the waiter gives up; zero if it never does
 	Destination Destination  // where the request went, for a Reply
 	Trace       TraceContext // for people and tracing tools, never for joining
+	// Holders is how many processes can grant the resource altogether, 0 if the
+	// waiter cannot tell: the size of a semaphore, each of whose permits is held
+	// by a process of its own, or those attached to the other end of a buffer.
+	// It stays the same for as long as the wait epoch lasts.
+	Holders int
 }
 
 // Hold is one resource that a process can grant.

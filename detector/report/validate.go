@@ -13,6 +13,7 @@ const (
 	MaxChain   = 256 // hops
 	MaxWaits   = 1024
 	MaxHolds   = 100_000
+	MaxHolders = 1_000_000 // of one resource
 	MaxStates  = 100_000
 	MaxMembers = 10_000
 )
@@ -104,6 +105,9 @@ func (s *State) validate(a Agent) error {
 func (w *Wait) validate() error {
 	if !w.Kind.Valid() {
 		return fmt.Errorf("%w: %v", ErrInvalid, w.Kind)
+	}
+	if w.Holders < 0 || w.Holders > MaxHolders {
+		return fmt.Errorf("%w: %d holders", ErrInvalid, w.Holders)
 	}
 	return firstError(w.Resource.validate(), optional("exchange", w.Destination.Exchange), optional("routing key", w.Destination.Key))
 }

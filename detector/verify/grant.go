@@ -19,8 +19,8 @@ func held(p *proof.Proof) (string, error) {
 				continue
 			}
 			n++
-			if kind := m.After.Waits[i].Kind; kind != report.Reply.String() && kind != report.Lock.String() {
-				return "", fmt.Errorf("%s waits for the %s %q, and nobody vouches for all who can grant it", name(m.Process), kind, e.Resource)
+			if err := vouched(m.After.Waits[i], e); err != nil {
+				return "", fmt.Errorf("%s waits for the %s %q, and %w", name(m.Process), m.After.Waits[i].Kind, e.Resource, err)
 			}
 			if err := holders(p, e); err != nil {
 				return "", fmt.Errorf("%s waits for %q: %w", name(m.Process), e.Resource, err)
@@ -28,6 +28,20 @@ func held(p *proof.Proof) (string, error) {
 		}
 	}
 	return fmt.Sprintf("%s for what only they hold, and held before the asking and after it", some(n, "wait")), nil
+}
+
+// vouched checks that all who can grant a resource are named. A reply or a lock has
+// one holder; of anything else, the waiter says how many there are.
+func vouched(w proof.Wait, e proof.Edge) error {
+	switch {
+	case w.Kind == report.Reply.String(), w.Kind == report.Lock.String():
+		return nil
+	case w.Holders == 0:
+		return errors.New("nobody vouches for all who can grant it")
+	case len(e.Holders) < w.Holders:
+		return fmt.Errorf("%d can grant it, of whom %d are named", w.Holders, len(e.Holders))
+	}
+	return nil
 }
 
 func holders(p *proof.Proof, e proof.Edge) error {
@@ -57,16 +71,20 @@ func holds(m proof.Member, resource string) bool {
 	return slices.Contains(m.Before.Holds, resource) || slices.Contains(m.After.Holds, resource)
 }
 
-// untaken checks the edges to requests that lie in a queue: that nobody has
-// taken them, and that all who could are members.
+// untaken checks the edges to requests that lie in a queue, and to space in one:
+// that nobody has taken the requests, and that all who could, or could make space,
+// are members.
 func untaken(p *proof.Proof) (string, error) {
-	lie := make(map[string]int) // by queue
+	waits, lie := make(map[string]int), make(map[string]int) // by queue
 	for _, m := range p.Members {
 		for i, e := range m.Edges {
 			if e.Open != "" || e.Queue == "" {
 				continue
 			}
-			lie[e.Queue]++
+			waits[e.Queue]++
+			if m.After.Waits[i].Kind != report.Buffer.String() {
+				lie[e.Queue]++
+			}
 			if err := lies(p, m.After.Waits[i], e.Queue); err != nil {
 				return "", fmt.Errorf("%s waits for %q: %w", name(m.Process), e.Resource, err)
 			}
@@ -74,31 +92,42 @@ func untaken(p *proof.Proof) (string, error) {
 	}
 	total := 0
 	for _, q := range p.Queues {
-		total += lie[q.Name]
-		switch {
-		case lie[q.Name] == 0:
+		total += waits[q.Name]
+		if waits[q.Name] == 0 {
 			return "", fmt.Errorf("nobody waits for the queue %q", q.Name)
-		case len(q.Consumers) == 0:
-			return "", fmt.Errorf("nobody consumes from the queue %q, so anybody may", q.Name)
-		case q.Counted != len(q.Consumers):
-			return "", fmt.Errorf("the queue %q has %s, of which %d are named", q.Name, some(q.Counted, "consumer"), len(q.Consumers))
-		case q.Ready < lie[q.Name]:
-			return "", fmt.Errorf("%d messages lie in the queue %q, not the %d that are waited for", q.Ready, q.Name, lie[q.Name])
 		}
-		for _, c := range q.Consumers {
-			if find(p.Members, c) == nil {
-				return "", fmt.Errorf("%s consumes from the queue %q, and may go on", name(c), q.Name)
-			}
+		if err := counted(p, q, lie[q.Name]); err != nil {
+			return "", err
 		}
 	}
 	if total == 0 {
-		return "no wait for a request that nobody has taken", nil
+		return "no wait for a request that nobody has taken, or for space in a queue", nil
 	}
-	return fmt.Sprintf("%s for requests that all agents deny to have taken, in %s with no consumers but them by the broker's count",
+	return fmt.Sprintf("%s for requests that all agents deny to have taken or for space, in %s with no consumers but them by the broker's count",
 		some(total, "wait"), some(len(p.Queues), "queue")), nil
 }
 
-// lies checks that a request lies in a queue that is described, untaken.
+// counted checks that all consumers of a queue are members, and that at least so many
+// messages lie in it.
+func counted(p *proof.Proof, q proof.Queue, lie int) error {
+	switch {
+	case len(q.Consumers) == 0:
+		return fmt.Errorf("nobody consumes from the queue %q, so anybody may", q.Name)
+	case q.Counted != len(q.Consumers):
+		return fmt.Errorf("the queue %q has %s, of which %d are named", q.Name, some(q.Counted, "consumer"), len(q.Consumers))
+	case q.Ready < lie:
+		return fmt.Errorf("%d messages lie in the queue %q, not the %d that are waited for", q.Ready, q.Name, lie)
+	}
+	for _, c := range q.Consumers {
+		if find(p.Members, c) == nil {
+			return fmt.Errorf("%s consumes from the queue %q, and may go on", name(c), q.Name)
+		}
+	}
+	return nil
+}
+
+// lies checks that a request lies in a queue that is described, untaken, or that
+// there is no space in it.
 func lies(p *proof.Proof, w proof.Wait, queue string) error {
 	if !slices.ContainsFunc(p.Queues, func(q proof.Queue) bool { return q.Name == queue }) {
 		return fmt.Errorf("nothing is said of the queue %q", queue)
@@ -107,6 +136,11 @@ func lies(p *proof.Proof, w proof.Wait, queue string) error {
 	case report.Queue.String():
 		if w.Resource != queue {
 			return fmt.Errorf("that is not the queue %q", queue)
+		}
+		return nil
+	case report.Buffer.String():
+		if w.Exchange != "" || w.Key != queue {
+			return fmt.Errorf("the space is not that of the queue %q", queue)
 		}
 		return nil
 	case report.Reply.String():

@@ -134,7 +134,7 @@ func unbroken(p *proof.Proof) (string, error) {
 		for i, b := range before.Waits {
 			a := after.Waits[i]
 			known := len(before.Hinted) == 0
-			if b.Resource != a.Resource || b.Kind != a.Kind || known && (b.Exchange != a.Exchange || b.Key != a.Key) {
+			if b.Resource != a.Resource || b.Kind != a.Kind || known && (b.Exchange != a.Exchange || b.Key != a.Key || b.Holders != a.Holders) {
 				return "", fmt.Errorf("%s waited for %q before the asking and for %q after it, or not in the same way", name(m.Process), b.Resource, a.Resource)
 			}
 		}

@@ -76,8 +76,31 @@ func choice() Verdict {
 	return verdict(proof.Proof{Members: []proof.Member{p, q}, Answers: answers("P", "Q")}, "P", "Q")
 }
 
+// permits is P, who waits for the only permit, and Q, who has it and waits for P.
+func permits() Verdict {
+	p, q := member("P", "", "s", "r"), member("Q", "", "r", "s")
+	for _, s := range []*proof.State{&p.Before, &p.After} {
+		s.Waits[0].Kind, s.Waits[0].Holders = "permit", 1
+	}
+	p.Edges[0].Holders, q.Edges[0].Holders = []proof.Process{process("Q")}, []proof.Process{process("P")}
+	return verdict(proof.Proof{Members: []proof.Member{p, q}, Answers: answers("P", "Q")}, "P", "Q")
+}
+
+// full is the pool, of which P waits for space in its queue and not for a reply, so
+// that a single message in it is enough.
+func full() Verdict {
+	v := pool()
+	p := &v.Proof.Members[0]
+	for _, s := range []*proof.State{&p.Before, &p.After} {
+		s.Waits[0].Resource, s.Waits[0].Kind = "space//pool", "buffer"
+	}
+	p.Edges[0].Resource = "space//pool"
+	v.Proof.Replies, v.Proof.Queues[0].Ready = []string{"r2"}, 1
+	return v
+}
+
 func TestRightProofs(t *testing.T) {
-	for name, v := range map[string]Verdict{"cycle": cycle(), "pool": pool(), "choice": choice()} {
+	for name, v := range map[string]Verdict{"cycle": cycle(), "pool": pool(), "choice": choice(), "full": full(), "permits": permits()} {
 		checked, err := v.Check()
 		if err != nil || len(checked) != 7 {
 			t.Errorf("%s: %v after %q", name, err, checked)
@@ -92,7 +115,7 @@ func TestWhatIsCheckedIsSaid(t *testing.T) {
 		"asked at 2026-11-21T09:00:00.000000Z in round 5, 3 agents answered after that, the last within 2ms",
 		"each was in the same wait epoch, waiting for the same, before the asking and after it",
 		"0 waits for what only they hold, and held before the asking and after it",
-		"2 waits for requests that all agents deny to have taken, in 1 queue with no consumers but them by the broker's count",
+		"2 waits for requests that all agents deny to have taken or for space, in 1 queue with no consumers but them by the broker's count",
 		"when all is granted that others can grant, none of them gets what it needs: nobody can go on",
 		`the verdict "v" is about 2 of them`,
 	}
@@ -123,6 +146,9 @@ func TestWrongProofs(t *testing.T) {
 		{choice, func(_ *Verdict, p, _ *proof.Member) { p.Edges = p.Edges[1:] }, "1 edges for 2 waits"},
 		{choice, func(_ *Verdict, p, _ *proof.Member) { p.After.Waits[1] = p.After.Waits[0] }, `waits: "l1" is there twice`},
 
+		{full, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].Ready = 0 }, `0 messages lie in the queue "pool", not the 1 that are waited for`},
+		{full, func(_ *Verdict, p, _ *proof.Member) { p.Before.Waits[0].Key, p.After.Waits[0].Key = "x", "x" }, `the space is not that of the queue "pool"`},
+		{full, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].Counted = 3 }, `the queue "pool" has 3 consumers, of which 2 are named`},
 		{cycle, func(_ *Verdict, p, _ *proof.Member) { p.After.Epoch++ }, `"P" of agent "agent-P#1" was in epoch 7 before the asking and in epoch 8 after it`},
 		{cycle, func(_ *Verdict, _, q *proof.Member) { q.Before.Seq = 9 }, `the answer about "Q" of agent "agent-Q#1" is older (seq 3) than what was known before (seq 9)`},
 		{cycle, func(_ *Verdict, p, _ *proof.Member) { p.Before.Hinted = nil }, `nobody had told of "P" of agent "agent-P#1" before the asking, or has after it`},
@@ -144,6 +170,9 @@ func TestWrongProofs(t *testing.T) {
 		{choice, func(_ *Verdict, p, _ *proof.Member) {
 			p.Before.Waits[0].Kind, p.After.Waits[0].Kind = "permit", "permit"
 		}, `waits for the permit "l1", and nobody vouches for all who can grant it`},
+		{permits, func(_ *Verdict, p, _ *proof.Member) { p.Before.Waits[0].Holders, p.After.Waits[0].Holders = 2, 2 }, `waits for the permit "s", and 2 can grant it, of whom 1 are named`},
+		{permits, func(_ *Verdict, p, _ *proof.Member) { p.After.Waits[0].Holders = 2 }, `waited for "s" before the asking and for "s" after it, or not in the same way`},
+		{permits, func(_ *Verdict, _, q *proof.Member) { q.After.Holds = nil }, `did not hold it after the asking`},
 
 		{pool, func(v *Verdict, _, _ *proof.Member) {
 			v.Proof.Queues[0].Consumers = append(v.Proof.Queues[0].Consumers, process("S"))

@@ -197,6 +197,8 @@ func decodeWait(v value) (w report.Wait, err error) {
 			return text(v, &w.Destination.Exchange)
 		case keyRouting:
 			return text(v, &w.Destination.Key)
+		case keyHolders:
+			return v.count(&w.Holders)
 		case keyTraceID:
 			return v.id(w.Trace.TraceID[:])
 		case keySpanID:

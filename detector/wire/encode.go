@@ -110,6 +110,9 @@ func appendWait(list pairs, w *report.Wait) {
 	list.time(keyDeadline, w.Deadline)
 	list.text(keyExchange, w.Destination.Exchange)
 	list.text(keyRouting, w.Destination.Key)
+	if w.Holders > 0 {
+		list.number(keyHolders, uint64(w.Holders))
+	}
 	if w.Trace.TraceID != [16]byte{} {
 		list.text(keyTraceID, hex.EncodeToString(w.Trace.TraceID[:]))
 	}

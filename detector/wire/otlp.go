@@ -86,6 +86,7 @@ const (
 	keyDeadline = "deadline"
 	keyExchange = "exchange"
 	keyRouting  = "key"
+	keyHolders  = "holders"
 	keyTraceID  = "trace_id"
 	keySpanID   = "span_id"
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -136,6 +137,14 @@ func (v value) number(to *uint64) error {
 	}
 	*to = v.bits
 	return nil
+}
+
+// count reads a number of things: what is too many for an int is so for everybody.
+func (v value) count(to *int) error {
+	var n uint64
+	err := v.number(&n)
+	*to = int(min(n, math.MaxInt32))
+	return err
 }
 
 func (v value) flag(to *bool) error {

@@ -104,6 +104,7 @@ var (
 			w := report.Wait{
 				Resource: toResource(r), Kind: anyKind.Draw(t, "kind"), Since: anyTime.Draw(t, "since"), Deadline: anyTime.Draw(t, "deadline"),
 				Destination: report.Destination{Exchange: anyText.Draw(t, "exchange"), Key: anyText.Draw(t, "key")},
+				Holders:     rapid.IntRange(0, report.MaxHolders).Draw(t, "holders"),
 			}
 			copy(w.Trace.TraceID[:], rapid.SliceOfN(rapid.Byte(), 0, 16).Draw(t, "trace"))
 			copy(w.Trace.SpanID[:], rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "span"))

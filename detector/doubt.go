@@ -1,0 +1,68 @@
+package detector
+
+import "github.com/waitgraph/waitgraph/detector/report"
+
+// doubt notes that nobody can tell any more what an agent's processes have done
+// with the requests in their queues.
+func (d *Detector) doubt(a *agent) {
+	for name := range a.consumed {
+		q := d.queues[name]
+		if q == nil {
+			continue
+		}
+		for r := range q.waiters {
+			if r.kind == report.Buffer || r.heldBeyond(a) {
+				continue
+			}
+			r.doubt(a)
+		}
+	}
+}
+
+func (r *resource) doubt(a *agent) {
+	if r.doubts == nil {
+		r.doubts = make(map[*agent]struct{})
+	}
+	r.doubts[a] = struct{}{}
+}
+
+// heldBeyond reports whether somebody is known to have taken the request whose
+// agent is not a. What only a's processes have taken the broker may deliver anew,
+// unless they had given it up.
+func (r *resource) heldBeyond(a *agent) bool {
+	for n := range r.holders {
+		if n.agent != a {
+			return true
+		}
+	}
+	return false
+}
+
+// trust takes the doubts back: the agent was silent, not dead.
+func (d *Detector) trust(a *agent) {
+	for _, r := range d.resources {
+		delete(r.doubts, a)
+	}
+}
+
+// miss keeps the requests whose replies the processes of a silent agent wait for:
+// what becomes doubtful meanwhile is so still when the agent is back.
+func (d *Detector) miss(a *agent) {
+	for _, n := range d.blockedNodes(a) {
+		for _, t := range n.shown.waits {
+			if t.on.queue != nil {
+				t.on.missed++
+				a.missed = append(a.missed, t.on)
+			}
+		}
+	}
+}
+
+// forgetMissed ends that, when the agent has been heard out again or never will.
+func (d *Detector) forgetMissed(a *agent) {
+	for _, r := range a.missed {
+		r.missed--
+		d.collectResource(r)
+	}
+	a.missed = nil
+}

@@ -1,0 +1,121 @@
+package detector
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// setMembers makes members the complete list of what an agent's processes
+// consume.
+func (d *Detector) setMembers(a *agent, members []report.Member) {
+	want := make(map[report.Member]struct{}, len(members))
+	for _, m := range members {
+		want[m] = struct{}{}
+		a.consumed[m.Queue] = struct{}{}
+		if _, ok := a.members[m]; !ok {
+			d.join(d.node(m.Key), m.Queue)
+		}
+	}
+	for _, m := range a.consumers(want) {
+		d.leave(d.node(m.Key), m.Queue)
+	}
+	a.members = want
+	if len(members) == 0 {
+		return
+	}
+	for _, q := range d.doubtful() {
+		for silent := range q.unknown {
+			if silent == a || (silent.id.Name == a.id.Name && silent.id.Incarnation < a.id.Incarnation) {
+				d.dropUnknown(q, silent)
+			}
+		}
+	}
+}
+
+// consumers returns the members of queues among an agent's processes that are
+// not in but, sorted.
+func (a *agent) consumers(but map[report.Member]struct{}) []report.Member {
+	var members []report.Member
+	for m := range a.members {
+		if _, ok := but[m]; !ok {
+			members = append(members, m)
+		}
+	}
+	slices.SortFunc(members, func(a, b report.Member) int {
+		return cmp.Or(strings.Compare(a.Queue, b.Queue), strings.Compare(a.Key.Process, b.Key.Process), cmp.Compare(a.Key.Activation, b.Key.Activation))
+	})
+	return members
+}
+
+// doubtful returns the queues that may have unknown members, sorted.
+func (d *Detector) doubtful() []*queue {
+	var queues []*queue
+	for _, q := range d.queues {
+		if len(q.unknown) > 0 {
+			queues = append(queues, q)
+		}
+	}
+	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
+	return queues
+}
+
+func (d *Detector) join(n *node, name string) {
+	q := d.queue(name)
+	if _, ok := q.members[n]; ok {
+		return
+	}
+	q.members[n] = struct{}{}
+	n.consumes = append(n.consumes, q)
+	if len(n.shown.waits) > 0 {
+		q.blocked++
+	}
+	d.strain(q)
+	d.graph.Hold(q.vertex, n.vertex)
+}
+
+func (d *Detector) leave(n *node, name string) {
+	q := d.queue(name)
+	if _, ok := q.members[n]; ok {
+		delete(q.members, n)
+		n.consumes = slices.DeleteFunc(n.consumes, func(c *queue) bool { return c == q })
+		if len(n.shown.waits) > 0 {
+			q.blocked--
+		}
+		d.strain(q)
+		d.graph.Release(q.vertex, n.vertex)
+		d.collect(n)
+	}
+	d.collectQueue(q)
+}
+
+func (d *Detector) addUnknown(q *queue, a *agent) {
+	q.unknown[a]++
+	d.strain(q)
+	d.graph.Hold(q.vertex, d.stranger)
+}
+
+func (d *Detector) dropUnknown(q *queue, a *agent) {
+	if _, ok := q.unknown[a]; !ok {
+		return
+	}
+	delete(q.unknown, a)
+	d.strain(q)
+	if len(q.unknown) == 0 {
+		d.graph.Release(q.vertex, d.stranger)
+		d.collectQueue(q)
+	}
+}
+
+// countMembers forgets the unknown members of a queue once the broker has no
+// more consumers than are known.
+func (d *Detector) countMembers(q *queue, c QueueCounted) {
+	if c.Err != "" || c.Consumers > len(q.members) {
+		return
+	}
+	for a := range q.unknown {
+		d.dropUnknown(q, a)
+	}
+}
