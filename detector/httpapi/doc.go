@@ -4,8 +4,9 @@
 //	GET /livez                  200 while the detector answers
 //	GET /readyz                 200 while it sees everything, else 503 and why not
 //	GET /metrics                for Prometheus
-//	GET /api/v1/deadlocks       what stands and what has ended, as Deadlocks
-//	GET /api/v1/deadlocks/{id}  one of them with its proof, as explain.Proven
+//	GET /api/v1/deadlocks       what stands and what has ended, as Deadlocks;
+//	                            ?since= until= service= process= status= fingerprint= limit= cursor=
+//	GET /api/v1/deadlocks/{id}  one of them with its proof, as Deadlock
 //	GET /api/v1/graph           the wait-for graph: ?format=json (explain.Graph) or dot
 //
 // Errors are problem details (RFC 9457, application/problem+json). Answers are

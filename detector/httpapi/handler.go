@@ -10,6 +10,8 @@ import (
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/dot"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/history"
+	"github.com/waitgraph/waitgraph/detector/proof"
 )
 
 // System is what the API shows. Its methods are called from many goroutines,
@@ -19,20 +21,35 @@ type System interface {
 	Alive(ctx context.Context) error
 	// Ready returns why the detector may not see everything, nil if it does.
 	Ready() error
-	Deadlocks(ctx context.Context) (Deadlocks, error)
+	// Deadlocks returns those that match a query.
+	Deadlocks(ctx context.Context, q history.Query) (Deadlocks, error)
 	// Deadlock returns the verdict with an ID: the standing one, or else the
 	// latest that has ended. It reports false if none is known.
-	Deadlock(ctx context.Context, id string) (explain.Proven, bool, error)
+	Deadlock(ctx context.Context, id string) (Deadlock, bool, error)
 	// Graph returns the graph and the instant at which it was so.
 	Graph(ctx context.Context) (detector.Snapshot, time.Time, error)
 }
 
 // Deadlocks is what /api/v1/deadlocks answers.
 type Deadlocks struct {
-	At            time.Time         `json:"at"`
-	Standing      []explain.Verdict `json:"standing"` // oldest first, at most MaxStanding
-	StandingCount int               `json:"standing_count"`
-	Past          []explain.Verdict `json:"past"` // latest first, as they ended
+	At            time.Time          `json:"at"`
+	Standing      []history.Deadlock `json:"standing"` // oldest first, at most MaxStanding
+	StandingCount int                `json:"standing_count"`
+	Past          []history.Deadlock `json:"past"` // latest first, as they were last known
+	// Next is the cursor of the next page of Past, empty if there are no more. A
+	// page may have fewer than are wanted although there are.
+	Next string `json:"next,omitempty"`
+	// History says whether Past reaches beyond this run of the detector: on, off,
+	// opening, or failing, and HistoryError then why.
+	History      string `json:"history"`
+	HistoryError string `json:"history_error,omitempty"`
+}
+
+// Deadlock is what /api/v1/deadlocks/{id} answers.
+type Deadlock struct {
+	history.Deadlock
+	Proof    *proof.Proof `json:"proof,omitempty"`    // the members of Core and those that have left it since
+	Unproven string       `json:"unproven,omitempty"` // why there is no proof
 }
 
 // Bounds on answers.
@@ -129,7 +146,12 @@ func (a api) ready(w http.ResponseWriter, _ *http.Request) {
 func (a api) deadlocks(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
-	d, err := a.system.Deadlocks(ctx)
+	q, err := query(r.URL)
+	if err != nil {
+		problem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	d, err := a.system.Deadlocks(ctx, q)
 	if err != nil {
 		problem(w, http.StatusServiceUnavailable, err.Error())
 		return

@@ -17,6 +17,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/history"
 	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
 )
@@ -40,13 +41,14 @@ func (f fakeSystem) Alive(context.Context) error {
 }
 func (f fakeSystem) Ready() error { return f.err }
 
-func (f fakeSystem) Deadlocks(context.Context) (Deadlocks, error) {
-	return Deadlocks{At: at, Standing: []explain.Verdict{explain.Of(detector.Verdict{ID: "v1"}, at)}, StandingCount: 1, Past: []explain.Verdict{}}, f.err
+func (f fakeSystem) Deadlocks(_ context.Context, q history.Query) (Deadlocks, error) {
+	v := explain.Of(detector.Verdict{ID: "v1", Reason: q.Process}, at)
+	return Deadlocks{At: at, Standing: history.Bare([]explain.Verdict{v}), StandingCount: 1, Past: []history.Deadlock{}}, f.err
 }
 
-func (f fakeSystem) Deadlock(_ context.Context, id string) (explain.Proven, bool, error) {
-	v := detector.Verdict{ID: "v1", Proof: &proof.Proof{Round: 3}}
-	return explain.OfProven(v, at), id == v.ID, f.err
+func (f fakeSystem) Deadlock(_ context.Context, id string) (Deadlock, bool, error) {
+	v := explain.Of(detector.Verdict{ID: "v1"}, at)
+	return Deadlock{Deadlock: history.Bare([]explain.Verdict{v})[0], Proof: &proof.Proof{Round: 3}}, id == v.ID, f.err
 }
 
 func (f fakeSystem) Graph(context.Context) (detector.Snapshot, time.Time, error) {
@@ -71,6 +73,7 @@ func TestAnswers(t *testing.T) {
 		{"/livez", "text/plain; charset=utf-8", "alive\n"},
 		{"/readyz", "text/plain; charset=utf-8", "ready\n"},
 		{"/api/v1/deadlocks", "application/json", `{"at":"2026-11-21T09:00:00Z","standing":[{"id":"v1",`},
+		{"/api/v1/deadlocks?limit=5&process=server_a:1&status=confirmed&since=2026-11-01T00:00:00%2b01:00&until=&cursor=&fingerprint=0123456789abcdef", "application/json", `"reason":"server_a:1"`},
 		{"/api/v1/deadlocks/v1", "application/json", `"proof":{"round":3,`},
 		{"/api/v1/graph", "application/json", `{"at":"2026-11-21T09:00:00Z","processes":[{"process":"p\n",`},
 		{"/api/v1/graph?format=json", "application/json", `"deadlocked":true`},
@@ -94,6 +97,15 @@ func TestProblems(t *testing.T) {
 		{fakeSystem{}, http.MethodGet, "/nothing", 404, "there is nothing at this path; / lists what there is"},
 		{fakeSystem{}, http.MethodPost, "/livez", 405, "this can only be read"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/graph?format=svg", 400, "format must be json or dot"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?since=tuesday", 400, "since must be a time like 2026-11-21T09:00:00Z"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?status=dead", 400, "status must be one of suspected, confirmed, resolved and retracted"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?limit=0", 400, "limit must be a number from 1 to 1000"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?limit=1001", 400, "limit must be a number from 1 to 1000"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?fingerprint=0123456789ABCDEF", 400, "fingerprint must be 16 hexadecimal digits"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?cursor=!", 400, "cursor must be what an earlier answer gave as next"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?limit=1&limit=2", 400, "limit is given more than once"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?%1b=1", 400, `there is no parameter "\x1b"`},
+		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?since=%zz", 400, `unreadable parameters: invalid URL escape "%zz"`},
 		{broken, http.MethodGet, "/livez", 503, `recovering\x1b`},
 		{broken, http.MethodGet, "/readyz", 503, `recovering\x1b`},
 		{broken, http.MethodGet, "/api/v1/deadlocks", 503, `recovering\x1b`},
