@@ -187,7 +187,7 @@ func TestValidate(t *testing.T) {
 		{authenticated(Receivers{TokenFile: lines}), "unusable webhook token: it has several lines or control characters"},
 		{authenticated(Receivers{TokenFile: "/dev/zero"}), "unusable webhook token: /dev/zero is not a regular file"},
 		{authenticated(Receivers{TokenFile: "/nowhere"}), "unusable webhook token: stat /nowhere: no such file or directory"},
-		{authenticated(Receivers{Token: Secret(strings.Repeat("x", maxSecret+1))}), "unusable webhook token: it is longer than 16384 bytes"},
+		{authenticated(Receivers{Token: Secret(strings.Repeat("x", 16<<10+1))}), "unusable webhook token: it is longer than 16384 bytes"},
 		{Config{Link: "waitgraph"}, "unusable external URL: it must begin with http:// or https://"},
 	} {
 		got := ""

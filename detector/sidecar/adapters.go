@@ -8,7 +8,6 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/amqpsource"
-	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/httpapi"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
@@ -71,36 +70,13 @@ func (s *sidecar) Ready() error {
 	return nil
 }
 
-// Deadlocks implements httpapi.System.
-func (s *sidecar) Deadlocks(ctx context.Context) (httpapi.Deadlocks, error) {
-	var standing []detector.Verdict
-	var at time.Time
-	err := s.owner.call(ctx, func() { standing, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })
+// standing returns the standing verdicts and the instant at which they were so.
+func (s *sidecar) standing(ctx context.Context) (all []detector.Verdict, at time.Time, err error) {
+	err = s.owner.call(ctx, func() { all, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })
 	if err != nil {
-		return httpapi.Deadlocks{}, err
+		return nil, time.Time{}, err
 	}
-	d := httpapi.Deadlocks{At: at.UTC(), Standing: []explain.Verdict{}, StandingCount: len(standing), Past: s.past.latestFirst()}
-	for _, v := range standing[:min(len(standing), httpapi.MaxStanding)] {
-		d.Standing = append(d.Standing, explain.Of(v, at))
-	}
-	return d, nil
-}
-
-// Deadlock implements httpapi.System.
-func (s *sidecar) Deadlock(ctx context.Context, id string) (explain.Proven, bool, error) {
-	var standing []detector.Verdict
-	var at time.Time
-	err := s.owner.call(ctx, func() { standing, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })
-	if err != nil {
-		return explain.Proven{}, false, err
-	}
-	for _, v := range standing {
-		if v.ID == id {
-			return explain.OfProven(v, at), true, nil
-		}
-	}
-	v, ok := s.past.named(id)
-	return v, ok, nil
+	return all, at, nil
 }
 
 // Graph implements httpapi.System.

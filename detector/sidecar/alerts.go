@@ -13,17 +13,17 @@ import (
 func (s *sidecar) newAlerts() (*alertsink.Sink, error) {
 	cfg := s.cfg.Alerts
 	if cfg.Link == "" {
-		cfg.Link = link(s.address)
+		cfg.Link = s.link()
 	}
 	cfg.Remind, cfg.Registry = s.cfg.Detector.Remind, s.cfg.Registry
 	cfg.Trouble = func(message string, err error) { s.log.Trouble(context.Background(), message, err) }
 	return alertsink.New(cfg)
 }
 
-// link returns the URL of what listens at an address, by the name of this
-// machine if it does so at all of its addresses; empty if nothing listens.
-func link(address string) string {
-	host, port, err := net.SplitHostPort(address)
+// link returns the URL of the HTTP API, by the name of this machine if it is
+// served at all of its addresses; empty if there is none.
+func (s *sidecar) link() string {
+	host, port, err := net.SplitHostPort(s.address)
 	if err != nil {
 		return ""
 	}
@@ -32,5 +32,5 @@ func link(address string) string {
 			host = name
 		}
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return s.gate.Scheme() + "://" + net.JoinHostPort(host, port)
 }

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,7 +12,11 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/alertsink"
+	"github.com/waitgraph/waitgraph/detector/gate"
+	"github.com/waitgraph/waitgraph/detector/history"
+	"github.com/waitgraph/waitgraph/detector/httpapi"
 	"github.com/waitgraph/waitgraph/detector/recording"
+	"github.com/waitgraph/waitgraph/detector/spansink"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
 
@@ -30,6 +35,9 @@ type Config struct {
 	Listen string // address of the HTTP API; empty: there is none
 	// Listening, if set, is told the address in the form that it came to be.
 	Listening func(net.Addr)
+	// Gate says who may use the HTTP API. An address that other machines can reach
+	// needs TLS and a token, or Gate.Insecure. Gate.Trouble is the sidecar's.
+	Gate gate.Config
 
 	// Record is the folder in which all that the detector is told is recorded,
 	// with what it announces; empty: nothing is. While it is recorded, the
@@ -37,9 +45,18 @@ type Config struct {
 	Record         string
 	RecordMaxBytes int64 // that recordings in the folder may take; 0: recording.DefaultMaxBytes
 
+	// History says where deadlocks are kept across restarts; without a file they
+	// are not. Zero Age and Size stand for the defaults; Dropped and Trouble are the
+	// sidecar's. What goes wrong with it is told, and changes nothing else.
+	History history.Config
+
 	// Alerts says who is told of verdicts at once. Link is the HTTP API's own
 	// address if it is empty; Remind, Registry and Trouble are the sidecar's.
 	Alerts alertsink.Config
+
+	// Spans says who is told of deadlocks as OpenTelemetry spans. Remind,
+	// Registry and Trouble are the sidecar's.
+	Spans spansink.Config
 
 	Detector detector.Config      // zero: detector.DefaultConfig
 	Registry *prometheus.Registry // takes the metrics; nil: one that has those of the OS process too
@@ -47,6 +64,9 @@ type Config struct {
 	// OnVerdict, if set, is told every announcement, in order, from one
 	// goroutine. What it is too slow for is dropped and counted.
 	OnVerdict func(detector.Announce)
+	// Serving, if set, is told at the start what the HTTP API answers from,
+	// also where there is no HTTP API.
+	Serving func(httpapi.System)
 }
 
 // Validate returns an error if the configuration cannot work.
@@ -58,11 +78,23 @@ func (c *Config) Validate() error {
 		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 			return fmt.Errorf("unusable address for HTTP: %w", err)
 		}
+		if err := c.Gate.Check(c.Listen); err != nil {
+			return err
+		}
 	}
 	if c.Record != "" && c.RecordMaxBytes != 0 && c.RecordMaxBytes < recording.MinMaxBytes {
 		return fmt.Errorf("a recording of %d bytes is too small: at least %d", c.RecordMaxBytes, recording.MinMaxBytes)
 	}
+	if h := c.History; h.File != "" {
+		h.Age, h.Size = cmp.Or(h.Age, history.DefaultAge), cmp.Or(h.Size, history.DefaultSize)
+		if err := h.Validate(); err != nil {
+			return err
+		}
+	}
 	if err := c.Alerts.Validate(); err != nil {
+		return err
+	}
+	if err := c.Spans.Validate(); err != nil {
 		return err
 	}
 	d := c.Detector
@@ -84,6 +116,7 @@ func (c Config) withDefaults() Config {
 	if c.RecordMaxBytes == 0 {
 		c.RecordMaxBytes = recording.DefaultMaxBytes
 	}
+	c.History.Age, c.History.Size = cmp.Or(c.History.Age, history.DefaultAge), cmp.Or(c.History.Size, history.DefaultSize)
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 		c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewBuildInfoCollector())
@@ -96,6 +129,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OnVerdict == nil {
 		c.OnVerdict = func(detector.Announce) {}
+	}
+	if c.Serving == nil {
+		c.Serving = func(httpapi.System) {}
 	}
 	return c
 }

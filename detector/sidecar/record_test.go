@@ -48,7 +48,7 @@ func TestRecordingReplays(t *testing.T) {
 			},
 			Noted: func(words string) { t.Error(words) },
 		})
-		if err != nil || !r.Exact() || replayed != 3 || r.Compared != r.Announcements {
+		if err != nil || r.Different+r.Gaps > 0 || replayed != 3 || r.Compared != r.Announcements {
 			t.Errorf("%d announcements, %+v, %v", replayed, r, err)
 		}
 	})

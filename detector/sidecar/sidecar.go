@@ -2,7 +2,7 @@
 // value: Run it with a Config.
 //
 //	           events                 announcements
-//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ alerts, log, past, OnVerdict
+//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ alerts, spans, log, past, history, OnVerdict
 //	       ◀─────────── │  owner  │
 //	          questions │ (Step,  │ ◀─────────────── HTTP API
 //	                    │  Tick)  │   requests        /metrics /readyz /api/v1/...
@@ -29,10 +29,13 @@ import (
 	"github.com/waitgraph/waitgraph/detector/alertsink"
 	"github.com/waitgraph/waitgraph/detector/amqpsource"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/detector/gate"
+	"github.com/waitgraph/waitgraph/detector/history"
 	"github.com/waitgraph/waitgraph/detector/httpapi"
 	"github.com/waitgraph/waitgraph/detector/logsink"
 	"github.com/waitgraph/waitgraph/detector/promsink"
 	"github.com/waitgraph/waitgraph/detector/recording"
+	"github.com/waitgraph/waitgraph/detector/spansink"
 )
 
 // Run watches until ctx ends, and returns nil then. When it returns, all that
@@ -53,6 +56,12 @@ func Run(ctx context.Context, cfg Config) error {
 	s.owner.metrics, s.owner.reach = metrics, source
 
 	s.owner.recorder = s.recorder()
+	if s.spans, err = s.newSpans(); err != nil {
+		return err
+	}
+	if s.history, err = s.newHistory(); err != nil {
+		return err
+	}
 	l, err := s.listen(ctx)
 	if err != nil {
 		return err
@@ -76,10 +85,14 @@ type sidecar struct {
 	owner *owner
 	log   *logsink.Log
 	past  past
-	fail  context.CancelCauseFunc
+
+	history *history.Store // nil: nothing outlives the sidecar
+	fail    context.CancelCauseFunc
 
 	alerts *alertsink.Sink
+	spans  *spansink.Sink
 
+	gate    *gate.Gate
 	address string // of the HTTP API, empty if there is none
 
 	once         atomic.Bool           // it has been connected
@@ -91,6 +104,12 @@ var errNotYet = errors.New("not connected to the broker yet")
 func (s *sidecar) listen(ctx context.Context) (net.Listener, error) {
 	if s.cfg.Listen == "" {
 		return nil, nil //nolint:nilnil // no listener is wanted
+	}
+	access := s.cfg.Gate
+	access.Trouble = func(message string, err error) { s.log.Trouble(context.Background(), message, err) }
+	var err error
+	if s.gate, err = gate.New(access); err != nil {
+		return nil, fmt.Errorf("serve HTTP: %w", err)
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Listen)
 	if err != nil {
@@ -118,6 +137,7 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 	ctx, s.fail = context.WithCancelCause(ctx)
 	defer s.fail(nil)
 	g, ctx := errgroup.WithContext(ctx)
+	s.cfg.Serving(s)
 	g.Go(func() error {
 		s.owner.run(ctx)
 		return nil
@@ -130,24 +150,42 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 		s.alerts.Run(ctx)
 		return nil
 	})
+	g.Go(func() error {
+		s.spans.Run(ctx)
+		return nil
+	})
 	g.Go(func() error { return source.Run(ctx) })
 	if s.owner.recorder != nil {
 		g.Go(s.owner.recorder.Run)
 	}
+	if s.history != nil {
+		g.Go(func() error {
+			s.history.Run()
+			return nil
+		})
+	}
 	if l != nil {
-		metrics := promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{})
-		g.Go(func() error { return httpapi.Serve(ctx, l, httpapi.NewHandler(s, metrics), s.cfg.Log) })
+		metrics := promhttp.HandlerFor(s.cfg.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}) // for exemplars
+		api := s.gate.Handler(httpapi.NewHandler(s, metrics))
+		g.Go(func() error { return httpapi.Serve(ctx, s.gate.Listener(l), api, s.cfg.Log) })
 	}
 	return g.Wait()
 }
 
 // spread passes on announcements until there are no more.
 func (s *sidecar) spread(ctx context.Context) {
+	if s.history != nil {
+		defer s.history.Close()
+	}
 	for a := range s.owner.announcements {
 		s.alerts.Announce(a.at, a.Announce)
+		s.spans.Announce(a.at, a.Announce)
 		s.log.Announce(ctx, a.at, a.Announce)
 		if a.Verdict.Status.Ended() {
 			s.past.add(explain.OfProven(a.Verdict, a.at))
+		}
+		if s.history != nil && !a.Again {
+			s.history.Add(explain.OfProven(a.Verdict, a.at))
 		}
 		s.cfg.OnVerdict(a.Announce)
 	}
