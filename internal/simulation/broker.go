@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/runlog"
 )
 
 // request is one message to a queue.
@@ -18,6 +19,7 @@ type request struct {
 	again  bool     // delivered before
 	over   bool     // answered or lost: nobody can answer it any more
 	closed bool     // its waiter has gone on
+	does   Program  // what it is about, if not what its taker does anyway
 }
 
 // witness is who could tell that a request was taken: an agent, or nobody if
@@ -32,6 +34,8 @@ type witness struct {
 type queue struct {
 	name      string
 	mailbox   bool
+	reentrant bool
+	prefetch  int     // of a pool's worker; 0 is 1
 	buffer    *buffer // for messages that nobody waits for; nil if it is not bounded
 	consumers []*process
 	ready     []*request
@@ -44,7 +48,8 @@ const (
 
 // send brings a message to the broker.
 func (w *world) send(r *request) {
-	w.after(w.around(transit), func() {
+	w.move(w.around(transit), func() {
+		w.sent(r, runlog.Send)
 		r.queue.ready = append(r.queue.ready, r)
 		w.dispatch(r.queue)
 	})
@@ -62,19 +67,23 @@ func (w *world) dispatch(q *queue) {
 		q.ready = q.ready[1:]
 		// The broker goes round.
 		q.consumers = append(append(slices.Clone(q.consumers[:i]), q.consumers[i+1:]...), p)
-		r.taker, p.promised = p, !q.mailbox
+		r.taker = p
+		p.promised++
+		if !p.reentrant {
+			w.sent(r, runlog.Take)
+		}
 		w.deliver(r, p)
 	}
 }
 
 func (w *world) deliver(r *request, p *process) {
 	life := p.life
-	w.after(w.around(transit), func() {
+	w.move(w.around(transit), func() {
 		if p.life != life || !p.host.alive {
 			w.redeliver(r)
 			return
 		}
-		p.promised = false
+		p.promised--
 		p.take(r)
 	})
 }
@@ -88,6 +97,7 @@ func (w *world) redeliver(r *request) {
 		return
 	}
 	r.again = true
+	w.sent(r, runlog.Send)
 	r.queue.ready = append([]*request{r}, r.queue.ready...)
 	w.dispatch(r.queue)
 }
@@ -95,6 +105,9 @@ func (w *world) redeliver(r *request) {
 // lose takes a request away from a server that died.
 func (r *request) lose() {
 	r.over = true
+	if r.from != nil {
+		r.from.by.world.sent(r, runlog.Settle)
+	}
 	if r.reply == "" && r.queue.buffer != nil {
 		r.queue.drained()
 	}

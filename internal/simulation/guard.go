@@ -3,8 +3,10 @@ package simulation
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/runlog"
 )
 
 // guard is a lock or a semaphore: so many may hold it at a time, first come,
@@ -26,7 +28,7 @@ func newSemaphore(i, size int) *guard {
 }
 
 // acquire takes a guard or waits for it. It reports whether p goes on at once.
-func (p *process) acquire(g *guard) bool {
+func (p *process) acquire(g *guard, limit func() time.Duration, crash bool) bool {
 	if slices.Contains(p.guards, g) {
 		return true
 	}
@@ -34,17 +36,17 @@ func (p *process) acquire(g *guard) bool {
 		p.own(g)
 		return true
 	}
-	w := &wait{by: p, need: 1, guard: g, onEnd: report.TimedOut}
-	limit := p.world.timeout()
-	p.began(w, limit)
+	w, within := &wait{by: p, need: 1, guard: g, onEnd: report.TimedOut, crash: crash}, limit()
+	p.began(w, within)
 	g.waiters = append(g.waiters, w)
-	p.block(w, limit)
+	p.block(w, within)
 	return false
 }
 
 func (p *process) own(g *guard) {
 	g.holders = append(g.holders, p)
 	p.guards = append(p.guards, g)
+	p.world.note(runlog.Entry{Kind: runlog.Take, Process: p.name, Resource: string(g.name)})
 	p.holds(g.name, g.kind)
 }
 
@@ -61,6 +63,7 @@ func (p *process) release(g *guard) {
 // free hands what p held to the first that waits for it.
 func (g *guard) free(p *process) {
 	g.holders = slices.DeleteFunc(g.holders, func(o *process) bool { return o == p })
+	p.world.note(runlog.Entry{Kind: runlog.Drop, Process: p.name, Resource: string(g.name)})
 	p.world.changed = true
 	if len(g.waiters) == 0 {
 		return
@@ -82,17 +85,17 @@ type buffer struct {
 }
 
 // put sends a message into a bounded buffer, or waits for room.
-func (p *process) put(q *queue) bool {
+func (p *process) put(r *request, limit func() time.Duration, crash bool) bool {
+	q := r.queue
 	if q.buffer.used < q.buffer.size {
 		q.buffer.used++
-		p.world.send(&request{queue: q})
+		p.world.send(r)
 		return true
 	}
-	w := &wait{by: p, need: 1, buffer: q, onEnd: report.TimedOut}
-	limit := p.world.timeout()
-	p.began(w, limit)
+	w, within := &wait{by: p, need: 1, buffer: q, message: r, onEnd: report.TimedOut, crash: crash}, limit()
+	p.began(w, within)
 	q.buffer.waiters = append(q.buffer.waiters, w)
-	p.block(w, limit)
+	p.block(w, within)
 	return false
 }
 
@@ -103,8 +106,8 @@ func (q *queue) drained() {
 		b.used--
 		return
 	}
-	next := b.waiters[0].by
+	next := b.waiters[0]
 	b.waiters = b.waiters[1:]
-	next.world.send(&request{queue: q})
-	next.unblock(report.Granted)
+	next.by.world.send(next.message)
+	next.by.unblock(report.Granted)
 }

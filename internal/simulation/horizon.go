@@ -17,6 +17,8 @@ import (
 // must not count on the request's being there, and the score expects no verdict
 // that does. A request is hidden if it was taken by somebody who cannot be asked
 // and of whom the detector could not know: then it cannot but count on it.
+//
+// A scripted world has none.
 type horizon struct {
 	w        *world
 	heard    map[report.Agent]time.Time
@@ -25,6 +27,7 @@ type horizon struct {
 	consumed map[report.Agent]map[string]bool // queues of which an agent has told
 	waiting  map[report.Resource]*request     // of which their callers have told
 	doubts   map[*request]map[report.Agent]bool
+	counted  map[uint64][]map[epochKey]bool // by round: who seemed deadlocked when queues were counted
 }
 
 func newHorizon(w *world) *horizon {
@@ -32,11 +35,25 @@ func newHorizon(w *world) *horizon {
 		w: w, heard: make(map[report.Agent]time.Time), newest: make(map[string]uint64),
 		over: make(map[report.Agent]bool), consumed: make(map[report.Agent]map[string]bool),
 		waiting: make(map[report.Resource]*request), doubts: make(map[*request]map[report.Agent]bool),
+		counted: make(map[uint64][]map[epochKey]bool),
 	}
+}
+
+// count takes note of how things seem while the broker counts a queue for a round:
+// a consumer that nobody watches, and that is gone at that moment, may be back
+// before the round is concluded.
+func (h *horizon) count(round uint64) {
+	if h == nil {
+		return
+	}
+	h.counted[round] = append(h.counted[round], h.w.apparent())
 }
 
 // hear takes note of a batch that reaches the detector.
 func (h *horizon) hear(b *report.Batch) {
+	if h == nil {
+		return
+	}
 	a := b.Agent
 	if a.Incarnation < h.newest[a.Name] {
 		return
@@ -79,6 +96,9 @@ func (h *horizon) learn(s *report.State) {
 
 // lapse ends the agents whose lease has run out.
 func (h *horizon) lapse() {
+	if h == nil {
+		return
+	}
 	for a, at := range h.heard {
 		if !h.over[a] && h.w.now.Sub(at) >= detector.DefaultConfig().Lease {
 			h.lose(a)

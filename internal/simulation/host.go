@@ -19,6 +19,7 @@ type host struct {
 	due     time.Time // when the ledger is to be called next, by its own clock; zero if it is not
 	replies int
 	sending bool
+	cut     bool // from the detector
 }
 
 const heartbeat = 500 * time.Millisecond
@@ -35,7 +36,7 @@ func (h *host) boot() {
 	h.w.net.disturb()
 	h.later(heartbeat, h.beat)
 	for _, p := range h.w.procs {
-		if p.host == h && !p.running {
+		if p.host == h && !p.running && !p.gone {
 			p.start()
 		}
 	}

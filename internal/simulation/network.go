@@ -15,7 +15,11 @@ type network struct {
 	calm     time.Time       // since when
 	found    func() observer // makes a detector
 	detector observer
-	life     int // of the detector
+	life     int       // of the detector
+	born     time.Time // the detector
+	down     bool
+	held     bool // the detector does nothing; what comes waits in backlog
+	backlog  []detector.Event
 }
 
 // observer is what the world needs of a detector.
@@ -41,8 +45,11 @@ func (n *network) start() {
 // restart replaces the detector by one that knows nothing.
 func (n *network) restart() {
 	n.life++
+	n.born = n.w.now
 	n.detector = n.found()
-	n.w.horizon = newHorizon(n.w)
+	if n.w.script == nil {
+		n.w.horizon = newHorizon(n.w)
+	}
 	n.disturb()
 	life := n.life
 	n.tick(life)
@@ -61,7 +68,9 @@ func (n *network) tick(life int) {
 		return
 	}
 	n.w.horizon.lapse()
-	n.act(n.detector.Tick(n.w.now))
+	if !n.held {
+		n.act(n.detector.Tick(n.w.now))
+	}
 	n.w.timer(20*time.Millisecond, func() { n.tick(life) })
 }
 
@@ -88,6 +97,9 @@ func (n *network) calmSince() time.Time {
 
 // carry brings a message to or from a host, perhaps twice, perhaps never.
 func (n *network) carry(h *host, deliver func()) {
+	if h.cut {
+		return
+	}
 	if !n.rough {
 		n.w.after(n.w.around(n.w.opt.Network.Delay), deliver)
 		return
@@ -109,7 +121,18 @@ func (n *network) toDetector(h *host, b report.Batch) {
 // receive brings the detector a batch.
 func (n *network) receive(b report.Batch) {
 	n.w.horizon.hear(&b)
-	n.act(n.detector.Step(n.w.now, detector.Reported{Batch: &b}))
+	n.step(detector.Reported{Batch: &b})
+}
+
+// step gives the detector an event, once it is up.
+func (n *network) step(e detector.Event) {
+	switch {
+	case n.down:
+	case n.held:
+		n.backlog = append(n.backlog, e)
+	default:
+		n.act(n.detector.Step(n.w.now, e))
+	}
 }
 
 // act does what the detector wants done.
@@ -121,7 +144,11 @@ func (n *network) act(effects []detector.Effect) {
 		case detector.CountQueue:
 			n.count(e)
 		case detector.Announce:
-			n.w.announced(&e)
+			if n.w.script != nil {
+				n.w.script.announced(&e)
+			} else {
+				n.w.announced(&e)
+			}
 		}
 	}
 }
@@ -141,7 +168,7 @@ func (n *network) ask(e detector.Ask) {
 	}
 	n.w.after(n.w.around(time.Millisecond), func() {
 		if n.life == life {
-			n.act(n.detector.Step(n.w.now, detector.Unreachable{Agent: e.Agent, Round: e.Question.Round}))
+			n.step(detector.Unreachable{Agent: e.Agent, Round: e.Question.Round})
 		}
 	})
 }
@@ -155,9 +182,10 @@ func (n *network) count(e detector.CountQueue) {
 				c.Consumers, c.Ready = len(q.consumers), len(q.ready)
 			}
 		}
+		n.w.horizon.count(e.Round)
 		n.w.after(n.w.around(200*time.Microsecond), func() {
 			if n.life == life {
-				n.act(n.detector.Step(n.w.now, c))
+				n.step(c)
 			}
 		})
 	})

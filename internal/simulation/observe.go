@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/tracing/ledger"
 )
 
@@ -21,7 +22,7 @@ func (p *process) tell(what func(l *ledger.Ledger, now time.Time)) {
 
 func (p *process) started() {
 	p.tell(func(l *ledger.Ledger, _ time.Time) {
-		p.id = l.Start(p.name, false)
+		p.id = l.Start(p.name, p.reentrant)
 		if p.serve == nil {
 			return
 		}
@@ -38,6 +39,7 @@ func (p *process) stopped() {
 
 // began tells of a wait before anything is asked for.
 func (p *process) began(w *wait, limit time.Duration) {
+	p.world.waits(p, w)
 	p.tell(func(l *ledger.Ledger, now time.Time) {
 		waits := w.report(now)
 		for i := range waits {
@@ -56,16 +58,17 @@ func (w *wait) report(now time.Time) []report.Wait {
 		waits = append(waits, report.Wait{Resource: r.reply, Kind: report.Reply, Since: now, Destination: to})
 	}
 	if g := w.guard; g != nil {
-		waits = append(waits, report.Wait{Resource: g.name, Kind: g.kind, Since: now})
+		waits = append(waits, report.Wait{Resource: g.name, Kind: g.kind, Since: now, Holders: g.size})
 	}
 	if w.buffer != nil {
-		waits = append(waits, report.Wait{Resource: w.buffer.buffer.name, Kind: report.Buffer, Since: now})
+		waits = append(waits, report.Wait{Resource: w.buffer.buffer.name, Kind: report.Buffer, Since: now, Holders: 1})
 	}
 	return waits
 }
 
 // ended tells that a process goes on.
 func (p *process) ended(cause report.Cause) {
+	p.world.note(runlog.Entry{Kind: runlog.End, Process: p.name})
 	p.tell(func(l *ledger.Ledger, now time.Time) { l.Unblock(now, p.id, cause) })
 }
 
@@ -78,12 +81,19 @@ type hops []report.Hop
 
 func (c hops) Hops() []report.Hop { return slices.Clone(c) }
 
-func (p *process) received(r *request) {
-	if r.reply != "" {
-		p.tell(func(l *ledger.Ledger, now time.Time) {
-			l.Receive(now, p.id, ledger.Request{Reply: r.reply, Chain: hops(r.chain), Redelivered: r.again})
-		})
+// received tells of a request. A reentrant process serves one of its own call
+// chain apart from the others: then it is nested, and is not p's any more.
+func (p *process) received(r *request) (nested bool) {
+	if r.reply == "" {
+		return false
 	}
+	p.tell(func(l *ledger.Ledger, now time.Time) {
+		by, _ := l.Receive(now, p.id, ledger.Request{Reply: r.reply, Chain: hops(r.chain), Redelivered: r.again})
+		if nested = by != p.id; nested {
+			p.nest(by, r)
+		}
+	})
+	return nested
 }
 
 func (p *process) handling(r *request) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/tracing/ledger"
 )
 
@@ -29,7 +30,8 @@ type process struct {
 	blocked  *wait
 	guards   []*guard
 	busy     bool
-	promised bool // the broker has sent it a request
+	promised int // requests that the broker has sent it
+	scripted
 }
 
 // wait is one blocking of a process.
@@ -39,6 +41,7 @@ type wait struct {
 	need     int
 	requests []*request
 	guard    *guard
+	message  *request // that waits for space in buffer
 	buffer   *queue
 	onEnd    report.Cause // how a timeout ends it
 	crash    bool
@@ -47,7 +50,13 @@ type wait struct {
 func (p *process) String() string { return fmt.Sprintf("%s@%s", p.name, p.host.name) }
 
 // free reports whether a worker of a pool can be sent a request.
-func (p *process) free() bool { return !p.busy && len(p.mailbox) == 0 && !p.promised }
+func (p *process) free() bool {
+	has := len(p.mailbox) + p.promised
+	if p.busy {
+		has++
+	}
+	return has < max(1, p.serve.prefetch)
+}
 
 // start brings a process to life.
 func (p *process) start() {
@@ -55,9 +64,10 @@ func (p *process) start() {
 	p.world.changed = true
 	p.started()
 	if p.serve == nil {
-		p.later(p.world.around(p.world.opt.Pause), p.think)
+		p.later(p.world.lead()+p.world.around(p.world.opt.Pause), p.think)
 		return
 	}
+	p.world.note(runlog.Entry{Kind: runlog.Join, Process: p.name, Queue: p.serve.name})
 	p.serve.consumers = append(p.serve.consumers, p)
 	p.world.dispatch(p.serve)
 }
@@ -65,8 +75,12 @@ func (p *process) start() {
 // later schedules do unless the process dies before.
 func (p *process) later(d time.Duration, do func()) {
 	life := p.life
-	p.world.after(d, func() {
-		if p.life == life {
+	p.world.move(d, func() {
+		switch {
+		case p.life != life:
+		case p.idle > 0:
+			p.idling = append(p.idling, do)
+		default:
 			do()
 		}
 	})
@@ -84,7 +98,12 @@ func (p *process) think() {
 func (p *process) take(r *request) {
 	r.taker, r.seen = p, witness{p.host.agent(), !p.watched}
 	p.world.changed = true
-	p.received(r)
+	if p.received(r) {
+		return
+	}
+	if p.reentrant {
+		p.world.sent(r, runlog.Take)
+	}
 	p.mailbox = append(p.mailbox, r)
 	p.next()
 }
@@ -102,7 +121,7 @@ func (p *process) next() {
 		p.serve.drained()
 	}
 	p.program = p.write(len(p.request.chain))
-	p.later(p.world.around(time.Millisecond), p.step)
+	p.later(p.world.around(p.world.handling()), p.step)
 }
 
 // step runs the program until it blocks, works or ends.
@@ -127,6 +146,9 @@ func (p *process) finish() {
 	}
 	p.answer()
 	p.request, p.busy = nil, false
+	if p.world.script != nil && p.done() {
+		return
+	}
 	if p.serve == nil {
 		p.later(p.world.around(p.world.opt.Pause), p.think)
 		return
@@ -149,14 +171,18 @@ func (p *process) answer() {
 	}
 	r.over = true
 	p.world.changed = true
+	p.world.sent(r, runlog.Settle)
 	p.replied(r)
-	p.world.after(p.world.around(replyTime), func() { r.arrive() })
+	p.world.move(p.world.around(replyTime), func() { r.arrive() })
 }
 
 // block makes the process wait. It ends by the limit; if that is zero, somebody
 // loses patience in the end and restarts the process.
 func (p *process) block(w *wait, limit time.Duration) {
 	p.blocked = w
+	if limit == 0 && p.world.script != nil {
+		return
+	}
 	if limit == 0 {
 		limit, w.crash = p.world.opt.Patience/2+p.world.around(p.world.opt.Patience/2), true
 	}
@@ -202,6 +228,9 @@ func (p *process) withdraw() {
 func (p *process) crash() {
 	p.stopped()
 	p.die()
+	if p.world.script != nil && p.fallen() {
+		return
+	}
 	p.host.later(p.world.around(50*time.Millisecond), p.start)
 }
 
@@ -211,14 +240,17 @@ func (p *process) vanish() {
 	if !p.running {
 		return
 	}
-	unfinished := p.request
-	if p.answered || p.serve == nil || p.serve.mailbox {
-		unfinished = nil
+	var unfinished []*request
+	if p.serve != nil && !p.serve.mailbox {
+		unfinished, p.mailbox = p.mailbox, nil
+		if p.request != nil && !p.answered {
+			unfinished = append(unfinished, p.request)
+			p.request = nil
+		}
 	}
 	p.die()
-	if unfinished != nil {
-		unfinished.over = false
-		p.world.redeliver(unfinished)
+	for _, r := range unfinished {
+		p.world.redeliver(r)
 	}
 }
 
@@ -230,18 +262,21 @@ func (p *process) die() {
 		}
 		p.withdraw()
 		p.blocked = nil
+		p.world.note(runlog.Entry{Kind: runlog.End, Process: p.name})
 	}
 	p.world.changed = true
 	if p.serve != nil {
+		p.world.note(runlog.Entry{Kind: runlog.Leave, Process: p.name, Queue: p.serve.name})
 		p.serve.consumers = slices.DeleteFunc(p.serve.consumers, func(o *process) bool { return o == p })
 	}
 	lost := p.mailbox
 	if p.request != nil && !p.answered {
 		p.request.over = true
+		p.world.sent(p.request, runlog.Settle)
 	}
 	guards := p.guards
 	p.life++
-	p.running, p.busy, p.answered, p.promised = false, false, false, false
+	p.running, p.busy, p.answered, p.promised = false, false, false, 0
 	p.mailbox, p.request, p.program, p.guards = nil, nil, nil, nil
 	for _, g := range guards {
 		g.free(p)

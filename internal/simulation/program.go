@@ -15,6 +15,9 @@ type op func(p *process) bool
 // chain of the given length.
 func (p *process) write(depth int) []op {
 	w := p.world
+	if w.script != nil {
+		return p.scripted.write(p.request)
+	}
 	var ops []op
 	for range 1 + w.rng.IntN(3) {
 		ops = append(ops, w.work())
@@ -42,13 +45,13 @@ func (w *world) work() op {
 func (p *process) guarded(depth int) []op {
 	w := p.world
 	g := w.guards[w.rng.IntN(len(w.guards))]
-	ops := []op{func(p *process) bool { return p.acquire(g) }, w.work()}
+	ops := []op{func(p *process) bool { return p.acquire(g, w.timeout, false) }, w.work()}
 	switch {
 	case depth <= w.opt.Depth && w.chance(40):
 		ops = append(ops, p.plan())
 	case w.chance(20):
 		inner := w.guards[w.rng.IntN(len(w.guards))]
-		ops = append(ops, func(p *process) bool { return p.acquire(inner) }, w.work())
+		ops = append(ops, func(p *process) bool { return p.acquire(inner, w.timeout, false) }, w.work())
 	}
 	return append(ops, func(p *process) bool { p.release(g); return true })
 }
@@ -57,7 +60,7 @@ func (p *process) guarded(depth int) []op {
 func (p *process) message() op {
 	q := p.partner()
 	if q.buffer != nil {
-		return func(p *process) bool { return p.put(q) }
+		return func(p *process) bool { return p.put(&request{queue: q}, p.world.timeout, false) }
 	}
 	return func(p *process) bool { p.world.send(&request{queue: q}); return true }
 }
@@ -107,9 +110,17 @@ func (p *process) plan() op {
 
 // call sends one request to each queue and waits for as many replies as w needs.
 func (p *process) call(to []*queue, w *wait, limit time.Duration) {
-	w.by = p
 	for _, q := range to {
-		w.requests = append(w.requests, &request{reply: p.host.mint(), from: w, queue: q})
+		w.requests = append(w.requests, &request{queue: q})
+	}
+	p.post(w, limit)
+}
+
+// post sends the requests of a wait and begins it.
+func (p *process) post(w *wait, limit time.Duration) {
+	w.by = p
+	for _, r := range w.requests {
+		r.reply, r.from = p.host.mint(), w
 	}
 	p.began(w, limit)
 	for _, r := range slices.Clone(w.requests) {
@@ -119,6 +130,9 @@ func (p *process) call(to []*queue, w *wait, limit time.Duration) {
 	p.block(w, limit)
 }
 
+// maxHops is how many hops a call chain has: the latest ones.
+const maxHops = 256
+
 // chain is the call chain of a request: that of the request that the process
 // works on, unless it is answered, and the process itself.
 func (p *process) chain(w *wait, r *request, limit time.Duration) []report.Hop {
@@ -127,7 +141,7 @@ func (p *process) chain(w *wait, r *request, limit time.Duration) []report.Hop {
 	}
 	var chain []report.Hop
 	if p.request != nil && !p.answered {
-		chain = slices.Clone(p.request.chain)
+		chain = slices.Clone(p.request.chain[max(0, len(p.request.chain)-maxHops+1):])
 	}
 	hop := report.Hop{Key: p.id.Key(), Epoch: w.epoch, Reply: r.reply, Partial: w.need < len(w.requests)}
 	if limit > 0 {

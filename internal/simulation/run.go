@@ -15,6 +15,7 @@ func run(seed uint64, opt Options, found func() observer) Score {
 	for _, h := range w.hosts {
 		h.boot()
 	}
+	w.listen()
 	w.run()
 	return w.score
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,8 +39,9 @@ type Score struct {
 	Unknowable []Mistake
 	Phantoms   []Mistake
 	Misses     []Mistake
-	// Delays are from the instant at which all of a core was deadlocked to
-	// its confirmation, where nothing was in the way of reports in between.
+	// Delays are from the instant at which all of a core was provably deadlocked
+	// to its confirmation, where no verdict was about them before, nothing was
+	// in the way of reports in between and the detector had not just begun.
 	Delays []time.Duration
 	Scene  string // the world at the first phantom or miss
 }
@@ -54,8 +56,10 @@ func (w *world) mistake(list *[]Mistake, what string) {
 	}
 }
 
-// expect checks, once the bound has passed, that the detector knows of a
-// provable deadlock. It is then broken, so that the world goes on.
+// expect checks, once the bound has passed, that the detector tells of a
+// provable deadlock. It is then broken, so that the world goes on. The bound
+// begins anew when the core on which it hangs has changed: while the next verdict
+// is asked about there is none.
 func (w *world) expect(p *process) {
 	since := w.truth.since[p.index]
 	var check func()
@@ -67,8 +71,13 @@ func (w *world) expect(p *process) {
 			w.timer(Bound-calm+time.Millisecond, check)
 			return
 		}
+		what := w.lacks(p)
+		if silence := w.now.Sub(w.truth.told[p.index]); what != "" && silence < Bound {
+			w.timer(Bound-silence, check)
+			return
+		}
 		w.score.Stood++
-		if what := w.lacks(p); what != "" {
+		if what != "" {
 			w.mistake(&w.score.Misses, what)
 		}
 		w.after(w.around(time.Second), func() {
@@ -80,6 +89,37 @@ func (w *world) expect(p *process) {
 	w.timer(Bound, check)
 }
 
+// listen notes from time to time who is told of.
+func (w *world) listen() {
+	var told map[report.Key]bool
+	for i, since := range w.truth.since {
+		if since.IsZero() {
+			continue
+		}
+		if told == nil {
+			told = w.allTold()
+		}
+		if told[w.procs[i].id.Key()] {
+			w.truth.told[i] = w.now
+		}
+	}
+	w.timer(100*time.Millisecond, w.listen)
+}
+
+// allTold returns the processes that standing and confirmed verdicts are about.
+func (w *world) allTold() map[report.Key]bool {
+	told := make(map[report.Key]bool)
+	for _, v := range w.net.detector.Verdicts() {
+		if v.Status != detector.Confirmed {
+			continue
+		}
+		for _, m := range append(v.Core, v.Collateral...) {
+			told[m.Key] = true
+		}
+	}
+	return told
+}
+
 // lacks says what the detector does not know of a deadlocked process, if
 // anything.
 func (w *world) lacks(p *process) string {
@@ -88,31 +128,13 @@ func (w *world) lacks(p *process) string {
 		case q.Key != p.id.Key():
 		case !q.Deadlocked:
 			return fmt.Sprintf("%v is deadlocked and not seen as such", p)
-		case !w.told(q.Key):
+		case !w.allTold()[q.Key]:
 			return fmt.Sprintf("%v is deadlocked and no confirmed verdict is about it", p)
 		default:
 			return ""
 		}
 	}
 	return fmt.Sprintf("%v is deadlocked and the detector does not know it", p)
-}
-
-// told reports whether a standing verdict that is confirmed is about a process.
-func (w *world) told(k report.Key) bool {
-	for _, v := range w.net.detector.Verdicts() {
-		if v.Status != detector.Confirmed {
-			continue
-		}
-		for _, m := range append(v.Core, v.Collateral...) {
-			if m.Key == k {
-				return true
-			}
-		}
-		if v.CollateralCount > len(v.Collateral) {
-			return true // as far as the list goes
-		}
-	}
-	return false
 }
 
 // announced scores one step of a verdict.
@@ -139,29 +161,51 @@ func (w *world) announced(a *detector.Announce) {
 
 // confirmed holds a confirmed verdict against the truth.
 func (w *world) confirmed(v *detector.Verdict) {
-	from, ok := w.truth.together(v.Core)
 	switch {
-	case ok:
-		if first := v.Confirmed.Equal(w.now); first && !from.Before(w.net.calmSince()) {
+	case w.truth.together(v.Core):
+		from, fresh := w.truth.closed(v.Core)
+		if fresh && v.Confirmed.Equal(w.now) && !from.Before(w.net.calmSince()) && from.Sub(w.net.born) >= youth {
 			w.score.Delays = append(w.score.Delays, w.now.Sub(from))
 		}
-	case w.seems(v.Core):
+	case w.seems(v):
 		w.mistake(&w.score.Unknowable, describe(v))
 	default:
 		w.mistake(&w.score.Phantoms, describe(v))
 	}
 }
 
-// together returns the first instant at which all members were deadlocked.
-func (t *truth) together(members []detector.Member) (first time.Time, ok bool) {
+// youth is how long a detector that has begun waits for agents that it has not
+// heard.
+var youth = detector.DefaultConfig().Lease / 2
+
+// together reports whether all members were deadlocked at one instant.
+func (t *truth) together(members []detector.Member) bool {
 	for _, m := range members {
 		for _, i := range t.history[epochKey{m.Key, m.Epoch}] {
-			if t.allDead(members, i.from) && (!ok || i.from.Before(first)) {
-				first, ok = i.from, true
+			if t.allDead(members, i.from) {
+				return true
 			}
 		}
 	}
-	return first, ok
+	return false
+}
+
+// closed returns the instant since which all members have been deadlocked,
+// provably, and whether that is news of each: what was collateral of one core
+// may become another.
+func (t *truth) closed(members []detector.Member) (from time.Time, fresh bool) {
+	for _, m := range members {
+		i := slices.IndexFunc(t.w.procs, func(p *process) bool {
+			return p.watched && p.blocked != nil && p.epochKey() == epochKey{m.Key, m.Epoch}
+		})
+		if i < 0 || t.since[i].IsZero() || !t.told[i].Before(t.since[i]) {
+			return time.Time{}, false
+		}
+		if t.since[i].After(from) {
+			from = t.since[i]
+		}
+	}
+	return from, true
 }
 
 func (t *truth) allDead(members []detector.Member, at time.Time) bool {
@@ -178,20 +222,23 @@ func (t *truth) allDead(members []detector.Member, at time.Time) bool {
 }
 
 // seems reports whether all members are deadlocked as far as anyone alive can
-// tell.
-func (w *world) seems(members []detector.Member) bool {
+// tell, or were so when the broker counted a queue for the verdict.
+func (w *world) seems(v *detector.Verdict) bool {
+	moments := append([]map[epochKey]bool{w.apparent()}, w.horizon.counted[v.Proof.Round]...)
+	return slices.ContainsFunc(moments, func(dead map[epochKey]bool) bool {
+		return !slices.ContainsFunc(v.Core, func(m detector.Member) bool { return !dead[epochKey{m.Key, m.Epoch}] })
+	})
+}
+
+// apparent returns who seems deadlocked now.
+func (w *world) apparent() map[epochKey]bool {
 	dead := make(map[epochKey]bool)
 	for i, left := range w.deadlocked(apparent) {
 		if p := w.procs[i]; left && p.watched {
 			dead[p.epochKey()] = true
 		}
 	}
-	for _, m := range members {
-		if !dead[epochKey{m.Key, m.Epoch}] {
-			return false
-		}
-	}
-	return true
+	return dead
 }
 
 func describe(v *detector.Verdict) string {

@@ -33,6 +33,9 @@ func TestNoPhantomNoMiss(t *testing.T) {
 	if total.Confirmed < int(events/500) || total.Stood < int(events/1500) {
 		t.Error("too few deadlocks came about to show anything")
 	}
+	if total.Contradicted > total.Unknowable {
+		t.Error("the detector takes back more verdicts than strangers and the dead account for")
+	}
 	if total.Unknowable > 5+total.Confirmed/2000 {
 		t.Error("more verdicts are excused than the rare case allows that is meant")
 	}

@@ -13,8 +13,8 @@ const (
 	// whole is the truth.
 	whole view = iota
 	// provable is the truth but for what the detector must not count on: the
-	// processes that no agent watches, permits and buffers, and requests that
-	// are doubtful (horizon) are taken for free.
+	// processes that no agent watches and requests that are doubtful (horizon)
+	// are taken for free.
 	provable
 	// apparent is the truth but for the requests that are hidden (horizon):
 	// they seem to lie in their queues.
@@ -46,10 +46,10 @@ func (w *world) deadlocked(v view) set {
 func (w *wait) freed(left set, v view) bool {
 	switch {
 	case w.guard != nil:
-		return w.guard.grantable(left, v)
+		return w.guard.grantable(left)
 	case w.buffer != nil:
 		drain := w.buffer.buffer.drain
-		return v == provable || !drain.running || !left[drain.index]
+		return !drain.running || !left[drain.index]
 	}
 	granted := 0
 	for _, r := range w.requests {
@@ -60,11 +60,8 @@ func (w *wait) freed(left set, v view) bool {
 	return granted >= w.need
 }
 
-func (g *guard) grantable(left set, v view) bool {
-	if len(g.holders) < g.size || v == provable && g.kind != report.Lock {
-		return true
-	}
-	return outside(g.holders, left)
+func (g *guard) grantable(left set) bool {
+	return len(g.holders) < g.size || outside(g.holders, left)
 }
 
 // grantable reports whether somebody outside left can answer. A lost request
@@ -113,12 +110,13 @@ type truth struct {
 	history map[epochKey][]interval // of watched processes
 	present map[*process]epochKey   // deadlocked now
 	since   []time.Time             // by process: provably deadlocked since; zero if not
+	told    []time.Time             // by process: when a confirmed verdict was last about it
 }
 
 func newTruth(w *world) *truth {
 	return &truth{
 		w: w, history: make(map[epochKey][]interval), present: make(map[*process]epochKey),
-		since: make([]time.Time, len(w.procs)),
+		since: make([]time.Time, len(w.procs)), told: make([]time.Time, len(w.procs)),
 	}
 }
 

@@ -51,6 +51,7 @@ type world struct {
 	truth   *truth
 	horizon *horizon // of the present detector
 	score   Score
+	script  *script // nil: everything is random
 }
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -84,7 +85,11 @@ func (w *world) run() {
 		e := heap.Pop(&w.agenda).(event)
 		w.now = e.at
 		e.do()
-		w.truth.look()
+		if w.script == nil {
+			w.truth.look()
+		} else if w.script.over() {
+			return
+		}
 	}
 }
 
