@@ -26,6 +26,12 @@ type Wait struct {
 	Deadline time.Time // zero: none
 	// Exchange and Key say where a request is published.
 	Exchange, Key string
+	// Holders is how many processes can grant it altogether, and each of them
+	// says that it can (Process.Hold): the size of a semaphore, or those at the
+	// other end of a buffer. It stays so while the wait lasts, unless Vouch
+	// says otherwise. 0: nobody can tell, so a deadlock that hangs on it is
+	// suspected at most. A reply and a lock have one holder and need no word.
+	Holders int
 	// Span is the client span of the wait, if there is one.
 	Span trace.SpanContext
 }
@@ -84,7 +90,7 @@ func (b *Blocking) describe(a *Agent, waits []Wait) {
 		w := &waits[i]
 		r := report.Wait{
 			Resource: report.Resource(w.Resource), Kind: w.Kind, Deadline: w.Deadline,
-			Destination: report.Destination{Exchange: w.Exchange, Key: w.Key},
+			Destination: report.Destination{Exchange: w.Exchange, Key: w.Key}, Holders: w.Holders,
 		}
 		if w.Span.IsValid() {
 			r.Trace = report.TraceContext{TraceID: w.Span.TraceID(), SpanID: w.Span.SpanID()}
@@ -134,6 +140,19 @@ func (b *Blocking) Granted(i int) {
 func (b *Blocking) Failed(i int) {
 	b.settle(i, func(l *ledger.Ledger, now time.Time, r report.Resource) {
 		l.Withdraw(now, b.process.p, report.Cancelled, r)
+	})
+}
+
+// Vouch notes that so many processes can grant the i-th wait from now on. Say it
+// before another becomes one of them, and after one has ceased to be.
+func (b *Blocking) Vouch(i, holders int) {
+	if b == nil || i < 0 || i >= len(b.waits) {
+		return
+	}
+	b.process.do(func(l *ledger.Ledger, _ time.Time) {
+		if r := b.waits[i].Resource; !b.over && r != "" {
+			l.Vouch(b.process.p, r, holders)
+		}
 	})
 }
 

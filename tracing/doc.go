@@ -18,8 +18,8 @@
 // wait lasts. A call that is answered at once costs a header and no message.
 //
 // Package amqprpc does all of this for RPC over RabbitMQ, and package amqpexport
-// ships the reports. Clients and locks of your own call Agent.Block and
-// Process.Receive, as in the diagram.
+// ships the reports. Package watched has locks, semaphores and channels. Clients
+// and locks of your own call Agent.Block and Process.Receive, as in the diagram.
 //
 // # The call chain
 //

@@ -78,6 +78,14 @@ func (p *Process) Name() string {
 	return p.p.Key().Process
 }
 
+// Agent returns the agent that observes the process, nil for nil.
+func (p *Process) Agent() *Agent {
+	if p == nil {
+		return nil
+	}
+	return p.agent
+}
+
 // do runs f on the ledger, for a process that is observed.
 func (p *Process) do(f func(l *ledger.Ledger, now time.Time)) {
 	if p != nil {

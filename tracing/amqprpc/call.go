@@ -103,21 +103,32 @@ func (c *Conn) attempt(a *attempt, wait *tracing.Blocking) (Reply, error) {
 }
 
 func (c *Conn) roundTrip(a *attempt) (Reply, error) {
-	defer c.calls.remove(a.id)
+	o, err := c.settled(a.ctx, a.out)
+	if err != nil {
+		return Reply{}, err
+	}
+	return o.reply(a.destination)
+}
+
+// settled sends a message, in one session after the other until one takes it, and
+// waits for what becomes of it.
+func (c *Conn) settled(ctx context.Context, m *outgoing) (outcome, error) {
+	id := m.msg.CorrelationId
+	defer c.calls.remove(id)
 	for {
-		w := c.calls.add(a.id)
-		if err := c.hand(a.ctx, a.out); err != nil {
-			return Reply{}, err
+		w := c.calls.add(id)
+		if err := c.hand(ctx, m); err != nil {
+			return outcome{}, err
 		}
 		select {
 		case o := <-w.settled:
 			if !errors.Is(o.err, errUnsent) {
-				return o.reply(a.destination)
+				return o, nil
 			}
-		case <-a.ctx.Done():
-			return Reply{}, ended(a.ctx)
+		case <-ctx.Done():
+			return outcome{}, ended(ctx)
 		case <-c.closing:
-			return Reply{}, ErrClosed
+			return outcome{}, ErrClosed
 		}
 	}
 }

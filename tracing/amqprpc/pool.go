@@ -80,7 +80,7 @@ func (p *pool) block(ctx context.Context) *tracing.Blocking {
 		process.Hold(report.Permit, p.name)
 	}
 	ctx = tracing.WithProcess(ctx, server)
-	return p.worker.conn.cfg.Agent.Block(ctx, tracing.Any, tracing.Wait{Kind: report.Permit, Resource: p.name})
+	return p.worker.conn.cfg.Agent.Block(ctx, tracing.Any, tracing.Wait{Kind: report.Permit, Resource: p.name, Holders: cap(p.slots)})
 }
 
 // start hands a request over from the server's process to one of its own and

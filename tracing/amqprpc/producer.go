@@ -12,11 +12,14 @@ import (
 // it to the producer until it is finished.
 type outgoing struct {
 	exchange, key string
-	// call says that a reply is expected: the message is mandatory, and the
-	// outcome goes to the waiter of its correlation ID.
+	// call says that somebody waits for what becomes of it: the message is
+	// mandatory, and the outcome goes to the waiter of its correlation ID.
 	call bool
-	sent chan error // has room for it; nil for a call
-	msg  amqp.Publishing
+	// confirmed says that the outcome is the broker's own confirmation, instead
+	// of a reply.
+	confirmed bool
+	sent      chan error // has room for it; nil for a call
+	msg       amqp.Publishing
 }
 
 // errUnsent says that nothing of a message has reached the broker, because the
@@ -28,7 +31,7 @@ var errUnsent = errors.New("not sent")
 // broker that does not read. While the broker asks for mercy it takes nothing
 // up, so that those who wait can still give up unsent.
 func (c *Conn) produce(ctx context.Context, s *session, conn *amqp.Connection, blocked <-chan amqp.Blocking) error {
-	lanes := make(map[string]*lane)
+	lanes := make(map[route]*lane)
 	outbox := c.outbox
 	for {
 		select {
@@ -53,8 +56,8 @@ func (c *Conn) produce(ctx context.Context, s *session, conn *amqp.Connection, b
 
 // send sends one message and finishes it, unless it is a call on its way. An
 // error ends the session.
-func (c *Conn) send(m *outgoing, s *session, conn *amqp.Connection, lanes map[string]*lane) error {
-	l, err := c.lane(m.exchange, s, conn, lanes)
+func (c *Conn) send(m *outgoing, s *session, conn *amqp.Connection, lanes map[route]*lane) error {
+	l, err := c.lane(route{m.exchange, m.confirmed}, s, conn, lanes)
 	if err != nil {
 		c.finish(m, errUnsent)
 		return err
@@ -63,6 +66,11 @@ func (c *Conn) send(m *outgoing, s *session, conn *amqp.Connection, lanes map[st
 		if !c.calls.sent(m.msg.CorrelationId, l) {
 			return nil // given up meanwhile
 		}
+	}
+	switch {
+	case m.confirmed:
+		l.unconfirmed.add(m.msg.CorrelationId)
+	case m.call:
 		m.msg.ReplyTo = s.replyTo
 	}
 	const immediate = false
@@ -87,22 +95,31 @@ func (c *Conn) finish(m *outgoing, err error) {
 	m.sent <- err
 }
 
-// lane is a channel for the messages to one exchange. The broker closes the
+// route is what messages on one lane have in common.
+type route struct {
+	exchange  string
+	confirmed bool
+}
+
+// lane is a channel for the messages of one route. The broker closes the
 // channel when it refuses one of them, say because there is no such exchange,
 // and forgets those behind it; apart from each other, no exchange can hurt the
 // calls to another.
 type lane struct {
 	*amqp.Channel
 	session  *session
-	exchange string
+	route    route
 	returns  chan amqp.Return
+	confirms chan amqp.Confirmation // nil unless messages are confirmed
 	closes   chan *amqp.Error
+
+	unconfirmed unconfirmed
 }
 
-// lane returns the lane to an exchange, a new one if there is none or the
-// broker has closed it.
-func (c *Conn) lane(exchange string, s *session, conn *amqp.Connection, lanes map[string]*lane) (*lane, error) {
-	if l := lanes[exchange]; l != nil && !l.IsClosed() {
+// lane returns the lane of a route, a new one if there is none or the broker has
+// closed it.
+func (c *Conn) lane(to route, s *session, conn *amqp.Connection, lanes map[route]*lane) (*lane, error) {
+	if l := lanes[to]; l != nil && !l.IsClosed() {
 		return l, nil
 	}
 	ch, err := conn.Channel()
@@ -110,27 +127,46 @@ func (c *Conn) lane(exchange string, s *session, conn *amqp.Connection, lanes ma
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
 	l := &lane{
-		Channel: ch, session: s, exchange: exchange,
+		Channel: ch, session: s, route: to,
 		returns: ch.NotifyReturn(make(chan amqp.Return, 16)),
 		closes:  ch.NotifyClose(make(chan *amqp.Error, 1)),
 	}
-	lanes[exchange] = l
+	if to.confirmed {
+		l.confirms = ch.NotifyPublish(make(chan amqp.Confirmation, 16))
+		if err := ch.Confirm(false); err != nil {
+			return nil, fmt.Errorf("ask for confirmations: %w", err)
+		}
+	}
+	lanes[to] = l
 	c.running.Go(func() { c.watch(l) })
 	return l, nil
 }
 
-// watch tells calls that their request came back or that their lane is closed,
-// until then.
+// watch tells those who wait that their message came back or was confirmed, or
+// that their lane is closed, until then.
 func (c *Conn) watch(l *lane) {
-	for r := range l.returns {
-		c.calls.settle(r.CorrelationId, outcome{err: fmt.Errorf("%w: %s", ErrUnroutable, r.ReplyText)})
+	for open := true; open; {
+		select {
+		case r, ok := <-l.returns:
+			if open = ok; ok {
+				c.returned(&r)
+			}
+		case k, ok := <-l.confirms:
+			if open = ok; ok {
+				c.confirmed(l, k)
+			}
+		}
 	}
 	err := ErrConnectionLost
 	if reason := <-l.closes; reason != nil && reason.Server {
 		err = refusal(reason)
-		c.cfg.Log.Warn("broker refuses to publish", "exchange", l.exchange, "error", reason)
+		c.cfg.Log.Warn("broker refuses to publish", "exchange", l.route.exchange, "error", reason)
 	}
 	c.calls.interrupt(func(other *lane) bool { return l == other }, err)
+}
+
+func (c *Conn) returned(r *amqp.Return) {
+	c.calls.settle(r.CorrelationId, outcome{err: fmt.Errorf("%w: %s", ErrUnroutable, r.ReplyText)})
 }
 
 // refusal is what a channel that the broker closed means for those who

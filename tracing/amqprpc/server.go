@@ -188,7 +188,7 @@ func (s *Server) refused(err error, on *session) error {
 	switch {
 	case errors.As(err, &reason) && reason.Code == amqp.ResourceLocked:
 		return &fatalError{fmt.Errorf("%w: %w", ErrTaken, err)}
-	case on.consume.IsClosed(), errors.Is(err, amqp.ErrClosed):
+	case on.consume.IsClosed(), errors.Is(err, amqp.ErrClosed), broken(err):
 		return err
 	case reason != nil && reason.Code == amqp.NotFound && s.Declare != nil:
 		return err

@@ -10,8 +10,8 @@
 // # What is reported
 //
 // A process that blocks is reported at once if that is contention: requests
-// wait behind it, it holds a lock or a permit, or it waits for anything but
-// replies. So is a blocked process that receives a request, and a request that
+// wait behind it, it holds a lock, a permit or a buffer, or it waits for anything
+// but replies and items. So is a blocked process that receives a request, and a request that
 // the broker delivers again. Any other wait is reported once it has lasted for
 // Config.ReportAfter. A wait that ends before is never heard of.
 //

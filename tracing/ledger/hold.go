@@ -216,7 +216,9 @@ func (l *Ledger) Useful(p *Process) bool {
 
 // owned reports whether others are kept out by the hold, whether or not anyone
 // is known to wait.
-func (h *hold) owned() bool { return h.kind == report.Lock || h.kind == report.Permit }
+func (h *hold) owned() bool {
+	return h.kind == report.Lock || h.kind == report.Permit || h.kind == report.Buffer
+}
 
 // Abandon notes that p will not answer a request, and nobody else will: it goes
 // back to no queue.

@@ -140,8 +140,10 @@ func (m *model) resource(t *rapid.T) report.Resource {
 }
 
 func (m *model) kind(t *rapid.T) report.Kind {
-	return rapid.SampledFrom([]report.Kind{report.Reply, report.Reply, report.Reply, report.Lock}).Draw(t, "kind")
+	return rapid.SampledFrom([]report.Kind{report.Reply, report.Reply, report.Reply, report.Lock, report.Buffer, report.Item}).Draw(t, "kind")
 }
+
+func (m *model) holders(t *rapid.T) int { return rapid.IntRange(0, 2).Draw(t, "holders") }
 
 func (m *model) cause(t *rapid.T) report.Cause {
 	return rapid.SampledFrom([]report.Cause{report.Granted, report.TimedOut, report.Cancelled}).Draw(t, "cause")
@@ -160,10 +162,11 @@ func (m *model) actions() map[string]func(*rapid.T) {
 		"block": func(t *rapid.T) {
 			var waits []report.Wait
 			for range rapid.IntRange(1, 3).Draw(t, "waits") {
-				waits = append(waits, report.Wait{Resource: m.resource(t), Kind: m.kind(t), Since: m.now})
+				waits = append(waits, report.Wait{Resource: m.resource(t), Kind: m.kind(t), Since: m.now, Holders: m.holders(t)})
 			}
 			m.l.Block(m.now, m.process(t), rapid.IntRange(1, len(waits)).Draw(t, "need"), waits...)
 		},
+		"vouch":    func(t *rapid.T) { m.l.Vouch(m.process(t), m.resource(t), m.holders(t)) },
 		"grant":    func(t *rapid.T) { m.l.Grant(m.now, m.process(t), m.resource(t)) },
 		"unblock":  func(t *rapid.T) { m.l.Unblock(m.now, m.process(t), m.cause(t)) },
 		"withdraw": func(t *rapid.T) { m.l.Withdraw(m.now, m.process(t), m.cause(t), m.resource(t)) },
@@ -226,6 +229,7 @@ func TestReceiversKnow(t *testing.T) {
 		t.Repeat(m.actions())
 		m.actions()["drain"](t)
 		heldInBetween(t, m.published)
+		vouchedFor(t, m.published)
 		anyOrder(t, m)
 	})
 }
@@ -255,6 +259,26 @@ func heldInBetween(t *rapid.T, published []report.State) {
 		for r := range gone[of] {
 			has := slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == r })
 			gone[of][r] = gone[of][r] || !s.Addition && !has
+		}
+	}
+}
+
+// vouchedFor: what a waiter says of the number of holders stands for the whole of
+// an epoch.
+func vouchedFor(t *rapid.T, published []report.State) {
+	type wait struct {
+		key   report.Key
+		epoch uint64
+		on    report.Resource
+	}
+	said := make(map[wait]int)
+	for _, s := range published {
+		for _, w := range s.Waits {
+			of := wait{s.Key, s.Epoch, w.Resource}
+			if before, known := said[of]; known && before != w.Holders {
+				t.Fatalf("%v: in epoch %d %s has %d holders, and then %d", s.Key, s.Epoch, w.Resource, before, w.Holders)
+			}
+			said[of] = w.Holders
 		}
 	}
 }

@@ -65,23 +65,48 @@ func sound(p *Process, waits []report.Wait) bool {
 	return true
 }
 
-// appendWaits leaves out destinations that a report could not carry.
+// appendWaits leaves out destinations and figures that a report could not carry.
 func appendWaits(to, waits []report.Wait) []report.Wait {
 	for _, w := range waits {
 		d := &w.Destination
 		if (d.Exchange != "" && !proper(d.Exchange, report.MaxName)) || (d.Key != "" && !proper(d.Key, report.MaxName)) {
 			*d = report.Destination{}
 		}
+		w.Holders = reportable(w.Holders)
 		to = append(to, w)
 	}
 	return to
 }
 
-// waitsForOthers reports whether p waits for anything but replies: what no
-// call chain tells of.
+// Vouch notes that so many processes can grant r, for which p waits. The figure
+// that was told stands for the whole of an epoch, so another one begins.
+func (l *Ledger) Vouch(p *Process, r report.Resource, holders int) {
+	if p == nil {
+		return
+	}
+	holders = reportable(holders)
+	for i := range p.waits {
+		if w := &p.waits[i]; w.Resource == r && w.Holders != holders {
+			w.Holders = holders
+			l.changed(p)
+			l.renew(p)
+		}
+	}
+}
+
+// reportable returns holders, 0 if a report could not carry it.
+func reportable(holders int) int {
+	if holders < 0 || holders > report.MaxHolders {
+		return 0
+	}
+	return holders
+}
+
+// waitsForOthers reports whether p waits for what somebody must give back or
+// make: what no call chain tells of. To wait for an item is to be idle.
 func (p *Process) waitsForOthers() bool {
 	for i := range p.waits {
-		if p.waits[i].Kind != report.Reply {
+		if k := p.waits[i].Kind; k != report.Reply && k != report.Item {
 			return true
 		}
 	}
