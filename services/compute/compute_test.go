@@ -10,12 +10,18 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/services/compute"
-	"github.com/waitgraph/waitgraph/services/compute/computetest"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// onEach runs the test on either broker.
+func onEach(t *testing.T, test func(t *testing.T, b brokertest.Broker)) {
+	t.Helper()
+	brokertest.OnEach(t, test, compute.A.Queue(), compute.B.Queue())
+}
 
 // timeout keeps the tests on RabbitMQ short.
 const timeout = time.Second
@@ -23,7 +29,7 @@ const timeout = time.Second
 // system is a set of replicas and a caller, and what their hooks told.
 type system struct {
 	t      *testing.T
-	broker computetest.Broker
+	broker brokertest.Broker
 	caller *compute.Caller
 	conn   *amqprpc.Conn
 
@@ -35,7 +41,7 @@ type system struct {
 }
 
 // newSystem returns a system without replicas.
-func newSystem(t *testing.T, b computetest.Broker) *system {
+func newSystem(t *testing.T, b brokertest.Broker) *system {
 	s := &system{t: t, broker: b, changed: make(chan struct{}), alive: make(map[string]int)}
 	conn, err := amqprpc.Dial(t.Context(), amqprpc.Config{URL: b.URL, Dial: b.Dial, Name: "caller"})
 	if err != nil {
@@ -157,7 +163,7 @@ func (s *system) want(service compute.Service, id, want int64) {
 }
 
 func TestComputes(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		s.pair(1, 31, 42)
 		s.want(compute.A, 1, 1_000_001)
@@ -167,7 +173,7 @@ func TestComputes(t *testing.T) {
 }
 
 func TestUnknownID(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		s.pair(1)
 		for id, want := range map[int64]error{0: compute.ErrUnknownID, 61: compute.ErrUnknownID, -42: compute.ErrUnknownID, 2: compute.ErrUnavailable} {
@@ -184,7 +190,7 @@ func TestUnknownID(t *testing.T) {
 func TestDeadlockCrashesItsCallers(t *testing.T) {
 	for _, first := range []compute.Service{compute.A, compute.B} {
 		t.Run(first.Name(), func(t *testing.T) {
-			computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+			onEach(t, func(t *testing.T, b brokertest.Broker) {
 				s := newSystem(t, b)
 				s.pair(1, 42)
 				if _, err := s.caller.Ask(t.Context(), first, 42); !errors.Is(err, amqprpc.ErrTimeout) {

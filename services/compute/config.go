@@ -26,7 +26,9 @@ type Config struct {
 	IDs []int64
 	// Work returns how long a server process works on an ID before it asks
 	// anybody or answers. Nil: not at all.
-	Work    func(id int64) time.Duration
+	Work func(id int64) time.Duration
+	// Fixed makes ServiceB compute alone whatever the ID.
+	Fixed   bool
 	Timeout time.Duration // of calls; 0: DefaultTimeout
 	// Patience is how long the broker may be unreachable at the start;
 	// 0: as long as it takes.

@@ -1,7 +1,8 @@
 // Package compute is two services that deadlock.
 //
 // ServiceA computes by asking ServiceB and adding 1,000,000. ServiceB computes
-// alone, except that it asks ServiceA back when the ID is 42: that is the bug.
+// alone, except that it asks ServiceA back when the ID is 42: that is the bug, and
+// with Fixed in the Config it does not.
 //
 //	          service_a.compute                 service_b.compute
 //	caller ──▶ [shared queue] ──▶ consumer@1     [shared queue] ──▶ consumer@1

@@ -7,14 +7,14 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/services/compute"
-	"github.com/waitgraph/waitgraph/services/compute/computetest"
 )
 
 // A name is taken once in the cluster: the second replica stands by, and takes
 // over when the first is gone.
 func TestNameConflictAndTakeover(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		stop := s.run(compute.Config{Service: compute.B, Replica: 1, IDs: []int64{7}})
 		s.await("server_b:7")
@@ -33,7 +33,7 @@ func TestNameConflictAndTakeover(t *testing.T) {
 // Two replicas that toss for every ID host each exactly once, and one that is
 // left hosts all.
 func TestRandomPlacement(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		stop := s.run(compute.Config{Service: compute.B, Replica: 1})
 		s.run(compute.Config{Service: compute.B, Replica: 2})
@@ -80,7 +80,7 @@ func (s *system) hosted(n int) bool {
 // A request without reply-to is computed and answered to nobody, and one that
 // is no request at all hurts nobody.
 func TestNobodyToAnswer(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		s.pair(1)
 		var before int
@@ -95,7 +95,7 @@ func TestNobodyToAnswer(t *testing.T) {
 }
 
 // publish sends a message that nobody waits for, past all our own code.
-func publish(t *testing.T, b computetest.Broker, queue string, body []byte) {
+func publish(t *testing.T, b brokertest.Broker, queue string, body []byte) {
 	t.Helper()
 	conn, err := amqp.DialConfig(b.URL, amqp.Config{Dial: b.Dial})
 	if err != nil {
@@ -114,7 +114,7 @@ func publish(t *testing.T, b computetest.Broker, queue string, body []byte) {
 // While both consumers of A are blocked by the deadlock, a healthy request
 // waits behind them, and is answered when they have given up.
 func TestHealthyRequestWaitsBehindTheDeadlock(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		s.pair(1, 42)
 		other := compute.NewCaller(s.conn, compute.CallerConfig{Name: "other", Timeout: 3 * timeout})

@@ -80,7 +80,7 @@ func (s *server) compute(ctx context.Context, r *amqprpc.Request) ([]byte, error
 }
 
 func (s *server) answer(ctx context.Context, id int64) (int64, error) {
-	if s.Service == B && id != cyclicID {
+	if s.Service == B && (s.Fixed || id != cyclicID) {
 		return id, nil
 	}
 	answer, err := s.producer.ask(ctx, s.name, s.Service.other().Queue(), id)

@@ -5,14 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/services/compute"
-	"github.com/waitgraph/waitgraph/services/compute/computetest"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
 // An answer that comes when everybody has given up hurts nobody.
 func TestLateAnswer(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := newSystem(t, b)
 		s.run(compute.Config{Service: compute.B, Replica: 1, IDs: []int64{1, 2}, Work: func(id int64) time.Duration {
 			if id == 2 {
@@ -37,7 +37,7 @@ func TestLateAnswer(t *testing.T) {
 
 // When every connection is cut, everybody comes back by himself.
 func TestConnectionsLost(t *testing.T) {
-	computetest.OnEach(t, func(t *testing.T, b computetest.Broker) {
+	onEach(t, func(t *testing.T, b brokertest.Broker) {
 		if b.Drop == nil {
 			t.Skip("this broker cannot cut connections")
 		}

@@ -1,21 +1,17 @@
-// Package daemon is the command line of a replica: all that servicea and
-// serviceb share, which is everything but the letter.
+// Package daemon is the command lines of the example: of a replica, which is all
+// that servicea and serviceb share, and of those who call them.
+//
+// Spans go to the OTLP endpoint of OpenTelemetry's own environment variables,
+// OTEL_EXPORTER_OTLP_ENDPOINT and its kin, or nowhere if there is none.
 package daemon
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
-
-	"github.com/alecthomas/kong"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/waitgraph/waitgraph/services/compute"
 )
@@ -33,32 +29,23 @@ type flags struct {
 // Main runs one replica of the service until it is interrupted, and returns the
 // exit status.
 func Main(service compute.Service) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // the second signal kills
-
 	var f flags
-	kong.Parse(&f, kong.Description("One replica of "+service.Name()+", an example that deadlocks."))
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	run := compute.RunWatched
-	if f.Unwatched {
-		run = compute.Run
-	}
-	if err := run(ctx, f.config(service, log)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
+	return run(&f, "One replica of "+service.Name()+", an example that deadlocks.", func(ctx context.Context, p parts) error {
+		if f.Unwatched {
+			return compute.Run(ctx, f.config(service, p))
+		}
+		return compute.RunWatched(ctx, f.config(service, p))
+	})
 }
 
-func (f flags) config(service compute.Service, log *slog.Logger) compute.Config {
+func (f flags) config(service compute.Service, p parts) compute.Config {
 	return compute.Config{
-		Service: service, Replica: f.Replica, URL: f.AMQPURL, IDs: f.IDs, Log: log,
-		Patience: f.Patience, TracerProvider: sdktrace.NewTracerProvider(),
+		Service: service, Replica: f.Replica, URL: f.AMQPURL, IDs: f.IDs, Log: p.log,
+		Patience: f.Patience, TracerProvider: p.tracing,
 		Work: func(int64) time.Duration { return f.Work },
 		Hooks: compute.Hooks{
-			Started: func(process string) { log.Info("started", "process", process) },
-			Crashed: func(process string, cause error) { log.Error("crashed", "process", process, "cause", cause) },
+			Started: func(process string) { p.log.Info("started", "process", process) },
+			Crashed: crashed(p.log),
 		},
 	}
 }

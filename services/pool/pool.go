@@ -1,0 +1,215 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waitgraph/waitgraph/tracing"
+	"github.com/waitgraph/waitgraph/tracing/amqpexport"
+	"github.com/waitgraph/waitgraph/tracing/amqprpc"
+)
+
+// Queue is the one that all workers share, or those of depth 0 if the pool is
+// layered.
+const Queue = "pool.work"
+
+// QueueOf returns the queue for requests of a depth.
+func QueueOf(depth int, layered bool) string {
+	if !layered || depth == 0 {
+		return Queue
+	}
+	return Queue + "." + strconv.Itoa(depth)
+}
+
+// Queues returns the names of all queues, which outlive the service by an hour.
+func Queues() []string {
+	var names []string
+	for depth := range MaxDepth + 1 {
+		names = append(names, QueueOf(depth, true))
+	}
+	return names
+}
+
+// Run runs one replica until ctx ends: its workers, on one connection.
+func Run(ctx context.Context, cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("configure replica: %w", err)
+	}
+	cfg = cfg.withDefaults()
+	name := fmt.Sprintf("pool@%d", cfg.Replica)
+	conn, err := amqprpc.Dial(ctx, amqprpc.Config{
+		URL: cfg.URL, Dial: cfg.Dial, Name: name, Agent: cfg.Agent, Log: cfg.Log,
+	}, amqprpc.WithTracerProvider(cfg.TracerProvider))
+	if err != nil {
+		return fmt.Errorf("start %s: %w", name, err)
+	}
+	defer conn.Close()
+	r := &replica{Config: cfg, conn: conn}
+	g, ctx := errgroup.WithContext(ctx)
+	if !cfg.Layered {
+		r.workers(ctx, g, Queue, "")
+	} else {
+		for depth := range MaxDepth + 1 {
+			r.workers(ctx, g, QueueOf(depth, true), fmt.Sprintf("%d.", depth))
+		}
+	}
+	if err := g.Wait(); ctx.Err() == nil {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return nil
+}
+
+// RunWatched is Run with an agent of its own, whose reports go to the same
+// broker.
+func RunWatched(ctx context.Context, cfg Config) error {
+	agent, err := tracing.New(tracing.Config{Service: "pool"})
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	defer agent.Close()
+	stop, err := amqpexport.Start(context.WithoutCancel(ctx), agent, amqpexport.Config{URL: cfg.URL, Dial: cfg.Dial, Log: cfg.Log})
+	if err != nil {
+		return fmt.Errorf("start agent: %w", err)
+	}
+	defer stop()
+	cfg.Agent = agent
+	return Run(ctx, cfg)
+}
+
+// replica is what the workers of one replica share.
+type replica struct {
+	Config
+	conn *amqprpc.Conn
+}
+
+// workers starts the workers of one queue.
+func (r *replica) workers(ctx context.Context, g *errgroup.Group, queue, prefix string) {
+	name := func(i int) string { return fmt.Sprintf("worker:%s%d.%d", prefix, r.Replica, i) }
+	if r.Form == Consumers {
+		for i := range r.Workers {
+			g.Go(func() error { return r.serve(ctx, name(i+1), amqprpc.Server{Queue: queue}) })
+		}
+		return
+	}
+	g.Go(func() error {
+		return r.serve(ctx, name(1), amqprpc.Server{Queue: queue, PerRequest: true, Prefetch: r.Workers})
+	})
+}
+
+// serve makes one process serve requests until ctx ends.
+func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server) error {
+	process := r.Agent.Process(name)
+	defer process.Stop()
+	srv.Process, srv.Declare = process, func(ch *amqp.Channel) error {
+		err := declare(ch, srv.Queue)
+		if err == nil {
+			r.Hooks.started(name)
+		}
+		return err
+	}
+	srv.Handler = func(ctx context.Context, q *amqprpc.Request) ([]byte, error) {
+		answer, err := r.answer(ctx, name, q.Body)
+		if err != nil {
+			r.Hooks.refused(name, err)
+			return nil, err
+		}
+		return encode(answer), nil
+	}
+	return r.conn.Serve(ctx, srv)
+}
+
+// answer works on one request: it takes the time that it takes, and asks the pool
+// if it goes deeper.
+func (r *replica) answer(ctx context.Context, process string, body []byte) (int, error) {
+	depth, err := decode(body)
+	if err != nil {
+		return 0, err
+	}
+	if err := pause(ctx, r.Work(depth)); err != nil {
+		return 0, err
+	}
+	if depth == 0 {
+		return 0, nil
+	}
+	below, err := r.ask(ctx, process, depth-1)
+	if err != nil {
+		return 0, err
+	}
+	return below + 1, nil
+}
+
+func (r *replica) ask(ctx context.Context, process string, depth int) (int, error) {
+	queue := QueueOf(depth, r.Layered)
+	ended := r.Hooks.calling(process, queue)
+	answer, err := ask(ctx, r.conn, queue, depth, r.Timeout)
+	ended(err)
+	return answer, err
+}
+
+// Ask asks a pool once, in the name of the process of ctx if there is one. The
+// answer is the depth.
+func Ask(ctx context.Context, conn *amqprpc.Conn, depth int, layered bool, timeout time.Duration) (int, error) {
+	return ask(ctx, conn, QueueOf(depth, layered), depth, timeout)
+}
+
+func ask(ctx context.Context, conn *amqprpc.Conn, queue string, depth int, timeout time.Duration) (int, error) {
+	reply, err := conn.Call(ctx, amqprpc.Call{Key: queue, Body: encode(depth), ContentType: contentType, Timeout: timeout})
+	if err != nil {
+		return 0, fmt.Errorf("ask for depth %d: %w", depth, inbound(err))
+	}
+	return decode(reply.Body)
+}
+
+// sharedFor is how long, in milliseconds, a queue outlives its last consumer.
+const sharedFor = 3_600_000
+
+func declare(ch *amqp.Channel, queue string) error {
+	_, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-expires": int32(sharedFor)})
+	return err
+}
+
+// ErrDepth says that a request is no number from 0 to MaxDepth.
+var ErrDepth = errors.New("unknown depth")
+
+// inbound returns ErrDepth if that is what a worker answered, or err: an error
+// travels as its text.
+func inbound(err error) error {
+	if remote := new(amqprpc.RemoteError); errors.As(err, &remote) && remote.Message == ErrDepth.Error() {
+		return ErrDepth
+	}
+	return err
+}
+
+// contentType is that of requests, which say a depth, and of answers.
+const contentType = "text/plain"
+
+func encode(depth int) []byte { return strconv.AppendInt(nil, int64(depth), 10) }
+
+func decode(body []byte) (int, error) {
+	depth, err := strconv.Atoi(string(body))
+	if err != nil || depth < 0 || depth > MaxDepth {
+		return 0, ErrDepth
+	}
+	return depth, nil
+}
+
+// pause waits for d or until ctx ends, and returns the error of ctx if so.
+func pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
