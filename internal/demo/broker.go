@@ -10,7 +10,6 @@ import (
 
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 	"github.com/waitgraph/waitgraph/internal/minibroker"
-	"github.com/waitgraph/waitgraph/services/compute"
 )
 
 // Broker is a message broker in this OS process, on a loopback port of its own.
@@ -45,18 +44,18 @@ func (d *demo) sweep() error {
 		return err
 	}
 	defer conn.Close()
-	for _, s := range []compute.Service{compute.A, compute.B} {
+	for _, queue := range d.example.Queues {
 		ch, err := conn.Channel()
 		if err != nil {
 			return fmt.Errorf("open channel: %w", err)
 		}
 		const ifUnused, ifEmpty, noWait = true, false, false
 		var refused *amqp.Error
-		switch _, err := ch.QueueDelete(s.Queue(), ifUnused, ifEmpty, noWait); {
+		switch _, err := ch.QueueDelete(queue, ifUnused, ifEmpty, noWait); {
 		case errors.As(err, &refused) && refused.Code == amqp.PreconditionFailed:
-			return fmt.Errorf("%s is running on this broker already: stop it first", s.Name())
+			return fmt.Errorf("somebody consumes %s on this broker already: stop that system first", queue)
 		case err != nil:
-			return fmt.Errorf("delete queue %s: %w", s.Queue(), err)
+			return fmt.Errorf("delete queue %s: %w", queue, err)
 		}
 	}
 	return nil

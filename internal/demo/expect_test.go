@@ -8,14 +8,24 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
+// Processes of a deadlock, and the timeout of its calls.
+const (
+	caller    = "caller"
+	serverA   = "server_a:42"
+	serverB   = "server_b:42"
+	consumerA = "service_a.consumer"
+	consumerB = "service_b.consumer"
+	timeout   = 5 * time.Second
+)
+
 // deadlockPhase is what a deadlock looks like that came out as expected.
-func deadlockPhase() (*Phase, []sighting) {
+func deadlockPhase() (*Phase, []Sighting) {
 	ms := func(n int) Seconds { return Seconds(time.Duration(n) * time.Millisecond) }
 	p := &Phase{
 		Name: "watched", Watched: true,
 		Calls: []Call{
-			{Process: caller, Service: "a", ID: 42, Error: "timeout"},
-			{Process: caller, Service: "a", ID: 1, Answer: 1_000_001},
+			{Process: caller, Request: "compute(42)", Error: "no reply in time"},
+			{Process: caller, Request: "compute(1)", Answer: "1,000,001"},
 		},
 		Waits: []Wait{
 			{Process: caller, For: "service_a.compute", From: ms(0), To: ms(5000), Outcome: TimedOut},
@@ -27,6 +37,7 @@ func deadlockPhase() (*Phase, []sighting) {
 			{Process: caller, For: "service_a.compute", From: ms(5200), To: ms(5203), Outcome: Answered},
 			{Process: "service_a.consumer@1", For: "server_a:1", From: ms(5201), To: ms(5202), Outcome: Answered},
 		},
+		Events:  []Event{{Process: serverA, At: ms(5060), Text: "restarted"}},
 		Crashes: []Crash{{caller, ms(5000), "timeout"}, {serverA, ms(5050), "timeout"}, {serverB, ms(5100), "timeout"}},
 	}
 	v := detector.Verdict{
@@ -37,7 +48,7 @@ func deadlockPhase() (*Phase, []sighting) {
 	suspected, ended := v, v
 	suspected.Status, suspected.InBand = detector.Suspected, true
 	ended.Status, ended.Cause = detector.Resolved, "timeout"
-	seen := []sighting{
+	seen := []Sighting{
 		{At: 102 * time.Millisecond, Announce: detector.Announce{Verdict: suspected}},
 		{At: 103 * time.Millisecond, Announce: detector.Announce{Verdict: v}},
 		{At: 5051 * time.Millisecond, Announce: detector.Announce{Verdict: ended}},
@@ -75,33 +86,37 @@ func TestDeadlockIsMeasuredFromItsForming(t *testing.T) {
 // Each check accepts the expected deadlock and refuses one that differs in a
 // single point.
 func TestChecks(t *testing.T) {
+	cycle := Confirmed(detector.Cycle, []string{serverA, serverB, consumerA, consumerB}, []string{caller, consumerA})
 	for name, c := range map[string]struct {
-		check check
-		spoil func(*Phase, []sighting)
+		check Check
+		spoil func(*Phase, []Sighting)
 	}{
-		"wrong answer":          {answer(1, 1_000_001), func(p *Phase, _ []sighting) { p.Calls[1].Answer++ }},
-		"error for an answer":   {answer(1, 1_000_001), func(p *Phase, _ []sighting) { p.Calls[1].Error = "broken" }},
-		"somebody survived":     {crash(caller, serverA, serverB), func(p *Phase, _ []sighting) { p.Crashes = p.Crashes[1:] }},
-		"somebody else crashed": {crash(caller, serverA, serverB), func(p *Phase, _ []sighting) { p.Crashes[0].Process = "service_a.consumer@1" }},
-		"crashed twice":         {crash(caller, serverA, serverB), func(p *Phase, _ []sighting) { p.Crashes = append(p.Crashes, p.Crashes[0]) }},
-		"early timeout":         {ownTimeouts, func(p *Phase, _ []sighting) { p.Waits[2].To -= Seconds(time.Second) }},
-		"no timeout":            {ownTimeouts, func(p *Phase, _ []sighting) { p.Waits[2].Outcome = Failed }},
-		"delivered again":       {onceEach, func(p *Phase, _ []sighting) { p.Waits = append(p.Waits, p.Waits[1]) }},
-		"not a cycle":           {cycle(caller, consumerA), func(_ *Phase, s []sighting) { s[1].Verdict.Kind = detector.Knot }},
-		"never confirmed":       {cycle(caller, consumerA), func(_ *Phase, s []sighting) { s[1].Verdict.Status = detector.Suspected }},
-		"two verdicts":          {cycle(caller, consumerA), func(_ *Phase, s []sighting) { s[0].Verdict.ID = "v0" }},
-		"core too large": {cycle(caller, consumerA), func(_ *Phase, s []sighting) {
+		"wrong answer":          {Answer("compute(1)", "1,000,001"), func(p *Phase, _ []Sighting) { p.Calls[1].Answer = "1,000,002" }},
+		"error for an answer":   {Answer("compute(1)", "1,000,001"), func(p *Phase, _ []Sighting) { p.Calls[1].Error = "broken" }},
+		"somebody survived":     {Crashes(caller, serverA, serverB), func(p *Phase, _ []Sighting) { p.Crashes = p.Crashes[1:] }},
+		"somebody else crashed": {Crashes(caller, serverA, serverB), func(p *Phase, _ []Sighting) { p.Crashes[0].Process = "service_a.consumer@1" }},
+		"crashed twice":         {Crashes(caller, serverA, serverB), func(p *Phase, _ []Sighting) { p.Crashes = append(p.Crashes, p.Crashes[0]) }},
+		"early timeout":         {OwnTimeouts(timeout), func(p *Phase, _ []Sighting) { p.Waits[2].To -= Seconds(time.Second) }},
+		"no timeout":            {OwnTimeouts(timeout), func(p *Phase, _ []Sighting) { p.Waits[2].Outcome = Failed }},
+		"no error":              {Refusal("compute(42)", "no reply"), func(p *Phase, _ []Sighting) { p.Calls[0].Error, p.Calls[0].Answer = "", "0" }},
+		"another error":         {Refusal("compute(42)", "no reply"), func(p *Phase, _ []Sighting) { p.Calls[0].Error = "unknown ID" }},
+		"not told":              {Once("restarted"), func(p *Phase, _ []Sighting) { p.Events = nil }},
+		"told twice":            {Once("restarted"), func(p *Phase, _ []Sighting) { p.Events = append(p.Events, p.Events[0]) }},
+		"not a cycle":           {cycle, func(_ *Phase, s []Sighting) { s[1].Verdict.Kind = detector.Knot }},
+		"never confirmed":       {cycle, func(_ *Phase, s []Sighting) { s[1].Verdict.Status = detector.Suspected }},
+		"two verdicts":          {cycle, func(_ *Phase, s []Sighting) { s[0].Verdict.ID = "v0" }},
+		"core too large": {cycle, func(_ *Phase, s []Sighting) {
 			s[1].Verdict.Core = append(s[1].Verdict.Core, s[1].Verdict.Collateral...)
 		}},
-		"caller not named": {cycle(caller, consumerA), func(_ *Phase, s []sighting) { s[1].Verdict.Collateral = s[1].Verdict.Collateral[1:] }},
-		"by the graph only": {inBand(true), func(_ *Phase, s []sighting) {
+		"caller not named": {cycle, func(_ *Phase, s []Sighting) { s[1].Verdict.Collateral = s[1].Verdict.Collateral[1:] }},
+		"by the graph only": {InBand(true), func(_ *Phase, s []Sighting) {
 			s[0].Verdict.InBand, s[1].Verdict.InBand, s[2].Verdict.InBand = false, false, false
 		}},
-		"late":                {early, func(p *Phase, _ []sighting) { *p.Deadlock.Confirmed = Seconds(time.Second) }},
-		"undetected":          {early, func(p *Phase, _ []sighting) { p.Deadlock.Confirmed = nil }},
-		"still standing":      {resolved, func(_ *Phase, s []sighting) { s[2].Verdict.Status = detector.Confirmed }},
-		"resolved by a reply": {resolved, func(_ *Phase, s []sighting) { s[2].Verdict.Cause = "granted" }},
-		"contradicted":        {resolved, func(_ *Phase, s []sighting) { s[2].Verdict.Contradicted = true }},
+		"late":                {Early, func(p *Phase, _ []Sighting) { *p.Deadlock.Confirmed = Seconds(time.Second) }},
+		"undetected":          {Early, func(p *Phase, _ []Sighting) { p.Deadlock.Confirmed = nil }},
+		"still standing":      {Resolved, func(_ *Phase, s []Sighting) { s[2].Verdict.Status = detector.Confirmed }},
+		"resolved by a reply": {Resolved, func(_ *Phase, s []Sighting) { s[2].Verdict.Cause = "granted" }},
+		"contradicted":        {Resolved, func(_ *Phase, s []Sighting) { s[2].Verdict.Contradicted = true }},
 	} {
 		p, seen := deadlockPhase()
 		if e := c.check(p, seen); !e.Held || e.Got != "" {
@@ -114,20 +129,29 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// A wait behind the deadlock that begins later does not make it younger.
+func TestCollateralDoesNotFormADeadlock(t *testing.T) {
+	p, seen := deadlockPhase()
+	p.Waits = append(p.Waits, Wait{Process: "late", For: serverA, From: Seconds(time.Second), To: Seconds(6 * time.Second), Outcome: TimedOut})
+	if d := deadlockOf(p, seen); time.Duration(d.Formed) != 101*time.Millisecond {
+		t.Errorf("formed after %v", time.Duration(d.Formed))
+	}
+}
+
 func TestSilence(t *testing.T) {
 	p, seen := deadlockPhase()
-	if e := silence(p, nil); !e.Held {
+	if e := Silence(p, nil); !e.Held {
 		t.Errorf("silence is refused: %+v", e)
 	}
-	if e := silence(p, seen[:1]); e.Held {
+	if e := Silence(p, seen[:1]); e.Held {
 		t.Errorf("a suspicion is accepted as silence: %+v", e)
 	}
 }
 
 func TestThousands(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1_000_001: "1,000,001", -1: "-1", -1000: "-1,000", -100: "-100"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
+		if got := Thousands(n); got != want {
+			t.Errorf("Thousands(%d) = %s, want %s", n, got, want)
 		}
 	}
 }

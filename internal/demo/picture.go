@@ -7,22 +7,17 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/internal/demo/timeline"
-	"github.com/waitgraph/waitgraph/services/compute"
 )
 
 // chart shows the phases with a panel for each.
-func chart(broker string, panels []timeline.Panel) timeline.Chart {
-	return timeline.Chart{
-		Title:    "Two services deadlock, with and without waitgraph",
-		Subtitle: fmt.Sprintf("two replicas each; calls time out after %s; broker: %s", short(compute.DefaultTimeout), broker),
-		Panels:   panels,
-	}
+func (r *Result) chart() timeline.Chart {
+	return timeline.Chart{Title: r.title, Subtitle: fmt.Sprintf("%s; broker: %s", r.subtitle, r.broker()), Panels: r.panels}
 }
 
 // panel shows one phase: a lane for each process, in the order in which they
 // began to wait.
-func panel(p *Phase, seen []sighting) timeline.Panel {
-	core := coreOf(seen)
+func panel(p *Phase, seen []Sighting) timeline.Panel {
+	found := findingOf(seen)
 	out := timeline.Panel{Title: p.Title, Note: summary(p), Marks: marks(p)}
 	lanes := make(map[string]int)
 	for _, w := range p.Waits {
@@ -32,7 +27,7 @@ func panel(p *Phase, seen []sighting) timeline.Panel {
 			lanes[w.Process] = i
 			out.Lanes = append(out.Lanes, timeline.Lane{Name: w.Process})
 		}
-		out.Lanes[i].Bars = append(out.Lanes[i].Bars, bar(w, core[w.Process]))
+		out.Lanes[i].Bars = append(out.Lanes[i].Bars, bar(w, found.about(w)))
 	}
 	for _, c := range p.Crashes {
 		if i, ok := lanes[c.Process]; ok {
@@ -48,27 +43,41 @@ func bar(w Wait, core bool) timeline.Bar {
 		Tip: fmt.Sprintf("%s waits for %s, %v: %s", w.Process, w.For, time.Duration(w.To-w.From).Round(time.Microsecond), w.Outcome),
 	}
 	switch {
-	case w.Outcome == Answered:
-		b.Kind = timeline.Answered
 	case core:
 		b.Kind = timeline.Core
+	case w.Outcome == Answered:
+		b.Kind = timeline.Answered
 	default:
 		b.Kind = timeline.Unanswered
 	}
 	return b
 }
 
-// coreOf returns the processes that a confirmed verdict names as the core.
-func coreOf(seen []sighting) map[string]bool {
-	core := make(map[string]bool)
+// finding is what was confirmed: when first, and the processes of all cores.
+type finding struct {
+	at   Seconds
+	core map[string]bool // nil: nothing was
+}
+
+func findingOf(seen []Sighting) finding {
+	var f finding
 	for _, s := range seen {
-		if s.Verdict.Status == detector.Confirmed {
-			for _, m := range s.Verdict.Core {
-				core[m.Key.Process] = true
-			}
+		if s.Verdict.Status != detector.Confirmed {
+			continue
+		}
+		if f.core == nil {
+			f = finding{at: Seconds(s.At), core: make(map[string]bool)}
+		}
+		for _, m := range s.Verdict.Core {
+			f.core[m.Key.Process] = true
 		}
 	}
-	return core
+	return f
+}
+
+// about reports whether the wait is one of the core.
+func (f finding) about(w Wait) bool {
+	return f.core[w.Process] && w.From <= f.at && (w.To >= f.at || w.Outcome == Waiting)
 }
 
 func marks(p *Phase) []timeline.Mark {
@@ -84,38 +93,42 @@ func summary(p *Phase) string {
 	d := p.Deadlock
 	switch {
 	case d != nil && d.Confirmed != nil:
-		return fmt.Sprintf("confirmed %s after it formed, %s before the first crash", after(d.Confirmed), left(d))
+		return fmt.Sprintf("confirmed %s after it formed", after(d.Confirmed)) + left(d)
 	case d != nil:
 		return fmt.Sprintf("first crash %s after the deadlock formed", after(d.Crashed))
 	case len(p.Calls) == 0:
 		return ""
 	}
-	note := "answered after " + short(time.Duration(p.Calls[0].Took))
+	note := p.Result
+	if note == "" {
+		note = "answered after " + short(time.Duration(p.Calls[0].Took))
+	}
 	if p.Watched && len(p.Verdicts) == 0 {
 		note += ", no verdict"
 	}
 	return note
 }
 
-// left returns how long before the first crash the confirmation came.
+// left says how long before the first crash the confirmation came.
 func left(d *Deadlock) string {
 	if d.Crashed == nil {
-		return "-"
+		return ""
 	}
-	return short(time.Duration(*d.Crashed - *d.Confirmed))
+	return ", " + short(time.Duration(*d.Crashed-*d.Confirmed)) + " before the first crash"
 }
 
-// deadlockOf returns the measured deadlock of a phase, nil if every wait was
-// answered.
-func deadlockOf(p *Phase, seen []sighting) *Deadlock {
+// deadlockOf returns the measured deadlock of a phase, nil if there was none. It
+// formed with the last wait of the core that was confirmed or, if nothing was,
+// with the last wait that nobody answered.
+func deadlockOf(p *Phase, seen []Sighting) *Deadlock {
 	d := new(Deadlock)
-	unanswered := false
+	found, formed := findingOf(seen), false
 	for _, w := range p.Waits {
-		if w.Outcome == TimedOut {
-			unanswered, d.Formed = true, max(d.Formed, w.From)
+		if found.about(w) || found.core == nil && w.Outcome == TimedOut {
+			formed, d.Formed = true, max(d.Formed, w.From)
 		}
 	}
-	if !unanswered {
+	if !formed {
 		return nil
 	}
 	d.Suspected, d.Confirmed = d.first(seen, detector.Suspected), d.first(seen, detector.Confirmed)
@@ -130,7 +143,7 @@ func deadlockOf(p *Phase, seen []sighting) *Deadlock {
 }
 
 // first returns when a verdict first had the status.
-func (d *Deadlock) first(seen []sighting, status detector.Status) *Seconds {
+func (d *Deadlock) first(seen []Sighting, status detector.Status) *Seconds {
 	for _, s := range seen {
 		if s.Verdict.Status == status {
 			at := Seconds(s.At) - d.Formed

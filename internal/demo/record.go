@@ -9,35 +9,35 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
-	"github.com/waitgraph/waitgraph/services/compute"
-	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
 // recorder notes what the system does, told by its own hooks, and what the
-// detector says about it. Times are offsets from the start of the phase. It is
+// detector says about it. Times are offsets from the start of the scene. It is
 // safe for concurrent use.
 type recorder struct {
 	narrator *narrator
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced whenever something is noted
-	origin   time.Time     // when the phase started
+	origin   time.Time     // when the scene started
 	waits    []*Wait
 	calls    []Call
 	crashes  []Crash
-	verdicts []sighting
+	events   []Event
+	result   string
+	verdicts []Sighting
 	starts   map[string]int // of each process, ever
 	missing  map[string]int // crashed and not started again: starts before the crash
 }
 
-// sighting is an announcement and when it arrived.
-type sighting struct {
-	At   time.Duration
-	time time.Time // the same by the calendar
+// Sighting is an announcement of the detector and when it arrived.
+type Sighting struct {
+	At   time.Duration // from the start of the scene
+	time time.Time     // the same by the calendar
 	detector.Announce
 }
 
-func (s sighting) explain() explain.Verdict { return explain.Of(s.Verdict, s.time) }
+func (s Sighting) explain() explain.Verdict { return explain.Of(s.Verdict, s.time) }
 
 func newRecorder(n *narrator) *recorder {
 	return &recorder{
@@ -46,12 +46,12 @@ func newRecorder(n *narrator) *recorder {
 	}
 }
 
-// begin forgets what the last phase did and starts the clock of the next.
+// begin forgets what the last scene did and starts the clock of the next.
 func (r *recorder) begin() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.origin = time.Now()
-	r.waits, r.calls, r.crashes, r.verdicts = nil, nil, nil, nil
+	r.waits, r.calls, r.crashes, r.events, r.result, r.verdicts = nil, nil, nil, nil, "", nil
 }
 
 // note changes the record under its lock and wakes whoever awaits a change.
@@ -81,11 +81,6 @@ func (r *recorder) await(ctx context.Context, condition func() bool) error {
 	}
 }
 
-// hooks returns what makes a part of the system tell the recorder.
-func (r *recorder) hooks() compute.Hooks {
-	return compute.Hooks{Started: r.started, Calling: r.calling, Crashed: r.crashed}
-}
-
 func (r *recorder) started(process string) {
 	r.note(func(time.Duration) {
 		r.starts[process]++
@@ -93,8 +88,8 @@ func (r *recorder) started(process string) {
 	})
 }
 
-func (r *recorder) calling(process, queue string) func(error) {
-	w := &Wait{Process: process, For: queue, Outcome: Waiting}
+func (r *recorder) calling(process, what string) func(error) {
+	w := &Wait{Process: process, For: what, Outcome: Waiting}
 	r.note(func(at time.Duration) {
 		w.From = Seconds(at)
 		r.waits = append(r.waits, w)
@@ -110,7 +105,7 @@ func outcome(err error) Outcome {
 	switch {
 	case err == nil:
 		return Answered
-	case errors.Is(err, amqprpc.ErrTimeout):
+	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut
 	}
 	return Failed
@@ -121,6 +116,16 @@ func (r *recorder) crashed(process string, cause error) {
 		r.crashes = append(r.crashes, Crash{Process: process, At: Seconds(at), Cause: cause.Error()})
 		r.missing[process] = r.starts[process]
 		r.narrator.event(at, "%s crashed: %v", process, cause)
+	})
+}
+
+func (r *recorder) happened(process, text string) {
+	r.note(func(at time.Duration) {
+		r.events = append(r.events, Event{Process: process, At: Seconds(at), Text: text})
+		if process != "" {
+			text = process + " " + text
+		}
+		r.narrator.event(at, "%s", text)
 	})
 }
 
@@ -135,7 +140,7 @@ func (r *recorder) announced(a detector.Announce) {
 		if !slices.ContainsFunc(a.Verdict.Core, func(m detector.Member) bool { return r.starts[m.Key.Process] > 0 }) {
 			return
 		}
-		s := sighting{At: at, time: r.origin.Add(at), Announce: a}
+		s := Sighting{At: at, time: r.origin.Add(at), Announce: a}
 		r.verdicts = append(r.verdicts, s)
 		if !a.Again {
 			r.narrator.verdict(at, s.explain())
@@ -179,20 +184,26 @@ func (r *recorder) settled() bool {
 	return true
 }
 
-// copyTo copies what was noted since begin into p, oldest first, and
-// returns the announcements.
-func (r *recorder) copyTo(p *Phase) []sighting {
+// phase adds what was noted since begin to p, oldest first, and returns the
+// announcements.
+func (r *recorder) phase(p *Phase) []Sighting {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, w := range r.waits {
-		p.Waits = append(p.Waits, *w)
-	}
-	p.Calls, p.Crashes = append(p.Calls, r.calls...), append(p.Crashes, r.crashes...)
+	r.copyTo(p)
 	return slices.Clone(r.verdicts)
 }
 
+// copyTo is phase without the announcements. The lock must be held.
+func (r *recorder) copyTo(p *Phase) {
+	for _, w := range r.waits {
+		p.Waits = append(p.Waits, *w)
+	}
+	p.Calls, p.Crashes, p.Events = append(p.Calls, r.calls...), append(p.Crashes, r.crashes...), append(p.Events, r.events...)
+	p.Result = r.result
+}
+
 // progress tells in steady steps who waits, until ctx ends.
-func (r *recorder) progress(ctx context.Context) {
+func (r *recorder) progress(ctx context.Context, timeout time.Duration) {
 	defer r.narrator.quiet()
 	ticker := time.NewTicker(r.narrator.tick())
 	defer ticker.Stop()
@@ -207,7 +218,7 @@ func (r *recorder) progress(ctx context.Context) {
 		at := time.Since(r.origin)
 		r.mu.Unlock()
 		if n > 0 {
-			r.narrator.now(at, "%d processes wait, the first for %.1f s of %s", n, (at - since).Seconds(), short(compute.DefaultTimeout))
+			r.narrator.now(at, "%d processes wait, the first for %.1f s of %s", n, (at - since).Seconds(), short(timeout))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 // Result is what the demo found. Its JSON form is documented in docs/demo.md.
 type Result struct {
+	Example  string    `json:"example"`
 	Broker   string    `json:"broker"`   // where it is, without user and password
 	Embedded bool      `json:"embedded"` // the broker runs in this OS process
 	Started  time.Time `json:"started"`
@@ -20,18 +21,21 @@ type Result struct {
 	Timeline string    `json:"timeline,omitempty"`
 	Phases   []Phase   `json:"phases"`
 
-	panels []timeline.Panel
+	title, subtitle string // of the timeline
+	panels          []timeline.Panel
 }
 
-// Phase is what happened in one phase. Times are offsets from its start.
+// Phase is what happened in one scene. Times are offsets from its start.
 type Phase struct {
 	Name         string            `json:"name"`
 	Title        string            `json:"title"`
 	Watched      bool              `json:"watched"` // by waitgraph
 	Passed       bool              `json:"passed"`
+	Result       string            `json:"result,omitempty"` // what came of it, in a few words
 	Deadlock     *Deadlock         `json:"deadlock,omitempty"`
 	Calls        []Call            `json:"calls"`
 	Crashes      []Crash           `json:"crashes"`
+	Events       []Event           `json:"events"`
 	Waits        []Wait            `json:"waits"`
 	Verdicts     []explain.Verdict `json:"verdicts"` // as the sidecar's API has them, one for each step
 	Expectations []Expectation     `json:"expectations"`
@@ -50,9 +54,8 @@ type Deadlock struct {
 // Call is one question from outside.
 type Call struct {
 	Process string  `json:"process"`
-	Service string  `json:"service"`
-	ID      int64   `json:"id"`
-	Answer  int64   `json:"answer,omitempty"`
+	Request string  `json:"request"` // as people would write it: service_a.compute(42)
+	Answer  string  `json:"answer,omitempty"`
 	Error   string  `json:"error,omitempty"`
 	Took    Seconds `json:"took_seconds"`
 }
@@ -64,10 +67,17 @@ type Crash struct {
 	Cause   string  `json:"cause"`
 }
 
-// Wait is one wait for an answer.
+// Event is anything else that the system did.
+type Event struct {
+	Process string  `json:"process,omitempty"`
+	At      Seconds `json:"at_seconds"`
+	Text    string  `json:"text"`
+}
+
+// Wait is one wait for an answer, or for anything else that others grant.
 type Wait struct {
 	Process string  `json:"process"`
-	For     string  `json:"for"` // the queue that the request went to
+	For     string  `json:"for"` // the queue that the request went to, the lock, …
 	From    Seconds `json:"from_seconds"`
 	To      Seconds `json:"to_seconds"`
 	Outcome Outcome `json:"outcome"`
@@ -111,7 +121,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 
 // WriteTimeline draws the phases as an SVG.
 func (r *Result) WriteTimeline(w io.Writer) error {
-	return chart(r.broker(), r.panels).WriteSVG(w)
+	return r.chart().WriteSVG(w)
 }
 
 // broker says which broker was used.

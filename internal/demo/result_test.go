@@ -64,7 +64,7 @@ func jsonNames(t reflect.Type) map[string]bool {
 // Lists are never null, whatever happened.
 func TestJSONHasEmptyLists(t *testing.T) {
 	var b bytes.Buffer
-	r := &Result{Phases: []Phase{newPhase(phase{})}}
+	r := &Result{Phases: []Phase{newPhase(scene{}, Bare)}}
 	if err := r.WriteJSON(&b); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,9 +12,14 @@ import (
 
 // table returns the comparison, a line for each phase.
 func table(phases []Phase) string {
-	rows := [][]string{{"", "detected after", "crashed after", "ratio", "who crashed"}}
+	rows := [][]string{{"", "detected after", "crashed after", "ratio", "who crashed", "result"}}
 	for i := range phases {
 		rows = append(rows, row(&phases[i]))
+	}
+	if !slices.ContainsFunc(phases, func(p Phase) bool { return p.Result != "" }) {
+		for i, row := range rows {
+			rows[i] = row[:len(row)-1]
+		}
 	}
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
@@ -37,13 +43,13 @@ func row(p *Phase) []string {
 	if d := p.Deadlock; d != nil {
 		detected, crash = after(d.Confirmed), after(d.Crashed)
 		if d.Ratio > 0 {
-			ratio = fmt.Sprintf("%s : 1", thousands(int64(d.Ratio)))
+			ratio = fmt.Sprintf("%s : 1", Thousands(int64(d.Ratio)))
 		}
 	}
 	if !p.Watched {
 		detected = "not watched"
 	}
-	return []string{p.Name, detected, crash, ratio, list(crashed(p))}
+	return []string{p.Name, detected, crash, ratio, List(crashed(p)), p.Result}
 }
 
 func after(s *Seconds) string {

@@ -1,0 +1,20 @@
+package shimplay
+
+import (
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/waitgraph/waitgraph/internal/demo/demotest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestExample(t *testing.T) {
+	demotest.Play(t, Example(), "engine, shim.intake, shim.receive", "space in the queue engine.answers")
+}
+
+func TestInterrupted(t *testing.T) {
+	demotest.Interrupt(t, Example(), 0, time.Millisecond, 2*time.Second, 4*time.Second, 9*time.Second)
+}
