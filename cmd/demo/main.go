@@ -1,14 +1,28 @@
-// Demo lets two services deadlock through a message broker, once with nobody
-// watching and then with waitgraph beside them.
+// Demo plays examples of systems that deadlock, with waitgraph beside them and
+// without.
 //
-//	go run ./cmd/demo                 plays five phases in about half a minute
-//	go run ./cmd/demo --format=json   the same, as one JSON object
-//	go run ./cmd/demo --serve         the same, and stays up for a look around
-//	go run ./cmd/demo call a 42       asks a system that is running
+//	go run ./cmd/demo                      two services that call each other, in half a minute
+//	go run ./cmd/demo list                 the examples there are
+//	go run ./cmd/demo EXAMPLE              another of them
+//	go run ./cmd/demo --format=json        the same, as one JSON object
+//	go run ./cmd/demo --serve              the same, and stays up for a look around
 //
-// It needs no broker: without --amqp-url or AMQP_URL it runs one in its own
-// process. The JSON object is documented in docs/demo.md. The exit status is 0
-// only if every expectation held, 1 if not, 130 if interrupted.
+// An example can be played by hand, too: start its nodes, each in a terminal of
+// its own, and ask them. Nodes need a broker that all of them reach.
+//
+//	go run ./cmd/demo node EXAMPLE NAME
+//	go run ./cmd/demo call EXAMPLE OP ARGS...
+//	go run ./cmd/demo load -n 10000 URL    from all nodes of the example "cluster"
+//
+// Systems described in files are played in virtual time (docs/scenarios.md):
+//
+//	go run ./cmd/demo scenario --virtual --runs 100 docs/scenarios/*.yaml
+//	go run ./cmd/demo explore FILE
+//	go run ./cmd/demo generate --seed 7 --size 4
+//
+// Playing needs no broker: without --amqp-url or AMQP_URL the demo runs one in
+// its own process. The JSON object is documented in docs/demo.md. The exit
+// status is 0 only if every expectation held, 1 if not, 130 if interrupted.
 package main
 
 import (
@@ -26,8 +40,15 @@ type commands struct {
 	AMQPURL string `name:"amqp-url" env:"AMQP_URL" placeholder:"URL" help:"RabbitMQ to use."`
 	Verbose bool   `short:"v" help:"Log what all parts do to standard error."`
 
-	Play playCommand `cmd:"" default:"withargs" help:"Play the phases and compare (the default). Without --amqp-url, a broker runs in this process."`
-	Call callCommand `cmd:"" help:"Ask a running system what an ID computes to."`
+	Play playCommand `cmd:"" default:"withargs" help:"Play an example and compare (the default). Without --amqp-url, a broker runs in this process."`
+	List listCommand `cmd:"" help:"List the examples."`
+	Node nodeCommand `cmd:"" help:"Run one node of an example until Ctrl-C."`
+	Call callCommand `cmd:"" help:"Ask a running system for something."`
+	Load loadCommand `cmd:"" help:"Put load on a web server from all nodes of a cluster."`
+
+	Scenario scenarioCommand `cmd:"" help:"Play scenarios from files and compare with what they expect."`
+	Generate generateCommand `cmd:"" help:"Print a scenario that is made up."`
+	Explore  exploreCommand  `cmd:"" help:"Look for a deadlock in the system that a scenario describes."`
 }
 
 // errNotHeld says that an expectation did not hold, which has been told.
@@ -43,7 +64,7 @@ func run() int {
 	context.AfterFunc(ctx, stop) // the second signal kills
 
 	var c commands
-	k := kong.Parse(&c, kong.Name("demo"), kong.Description("Two services deadlock through a message broker; waitgraph says so at once."),
+	k := kong.Parse(&c, kong.Name("demo"), kong.Description("Systems that deadlock; waitgraph says so at once."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
 	err := k.Run(&c)
 	switch {

@@ -50,13 +50,19 @@ func status(t *testing.T, err error) int {
 // What cannot work is one sentence and a status that is not 0.
 func TestRefusals(t *testing.T) {
 	for want, args := range map[string][]string{
-		"unknown flag --nonsense":    {"--nonsense"},
-		"--format must be one of":    {"--format=xml"},
-		"must be one of \"a\",\"b\"": {"call", "c", "1"},
-		"Name its broker":            {"call", "a", "1"},
-		"127.0.0.1:1":                {"--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
-		"AMQP scheme":                {"--amqp-url=http://localhost/"},
-		"connection refused":         {"call", "a", "1", "--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+		"unknown flag --nonsense":  {"--nonsense"},
+		"--format must be one of":  {"--format=xml"},
+		"no example is called":     {"nonsense"},
+		"no such operation":        {"call", "compute", "c", "1", "--amqp-url=amqp://localhost/"},
+		"want a ID":                {"call", "compute", "a", "--amqp-url=amqp://localhost/"},
+		"want a or b and a number": {"node", "compute", "c1", "--amqp-url=amqp://127.0.0.1:1/"},
+		"want http://host/path":    {"load", "ftp://localhost/"},
+		"0 requests":               {"load", "-n", "0", "http://localhost/"},
+		"fit to print":             {"node", "cluster", "a\x01", "--amqp-url=amqp://127.0.0.1:1/"},
+		"Name its broker":          {"call", "compute", "a", "1"},
+		"127.0.0.1:1":              {"--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+		"AMQP scheme":              {"--amqp-url=http://localhost/"},
+		"connection refused":       {"call", "compute", "a", "1", "--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
 	} {
 		var stderr bytes.Buffer
 		cmd := command(t, args...)

@@ -12,14 +12,19 @@ import (
 )
 
 type playCommand struct {
+	Example  string `arg:"" optional:"" help:"Which example: see list."`
 	Format   string `enum:"text,json" default:"text" help:"What to print: ${enum}."`
 	Timeline string `default:"out/demo.svg" placeholder:"FILE" help:"Where to write the timeline; empty for nowhere (${default})."`
 	Serve    bool   `help:"Keep system and detector up afterwards."`
 	Listen   string `default:"127.0.0.1:8055" placeholder:"ADDR" help:"Address of the detector's HTTP API while serving (${default})."`
 }
 
-// Run plays the phases.
+// Run plays the example.
 func (p *playCommand) Run(ctx context.Context, c *commands) error {
+	e, err := example(p.Example)
+	if err != nil {
+		return err
+	}
 	cfg := demo.Config{URL: c.AMQPURL, Out: p.narration(), Live: isTerminal(p.narration()), Log: c.log()}
 	if p.Serve {
 		cfg.Listen = p.Listen
@@ -32,8 +37,8 @@ func (p *playCommand) Run(ctx context.Context, c *commands) error {
 		defer broker.Close() //nolint:errcheck // nothing of it outlives the process
 		cfg.URL, cfg.Embedded = broker.URL, true
 	}
-	cfg.Finish = func(ctx context.Context, r *demo.Result) error { return p.finish(ctx, cfg, r) }
-	result, err := demo.Run(ctx, cfg)
+	cfg.Finish = func(ctx context.Context, r *demo.Result) error { return p.finish(ctx, e, cfg, r) }
+	result, err := demo.Run(ctx, e, cfg)
 	if err != nil {
 		return err
 	}
@@ -44,7 +49,7 @@ func (p *playCommand) Run(ctx context.Context, c *commands) error {
 }
 
 // finish reports the result and, if told to serve, waits for the interrupt.
-func (p *playCommand) finish(ctx context.Context, cfg demo.Config, r *demo.Result) error {
+func (p *playCommand) finish(ctx context.Context, e demo.Example, cfg demo.Config, r *demo.Result) error {
 	if err := p.writeTimeline(r); err != nil {
 		return err
 	}
@@ -58,7 +63,7 @@ func (p *playCommand) finish(ctx context.Context, cfg demo.Config, r *demo.Resul
 	if !p.Serve {
 		return nil
 	}
-	if _, err := fmt.Fprintf(cfg.Out, serving, cfg.URL, cfg.Listen); err != nil {
+	if _, err := fmt.Fprintf(cfg.Out, serving, cfg.URL, cfg.Listen, e.Name); err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	<-ctx.Done()
@@ -67,7 +72,7 @@ func (p *playCommand) finish(ctx context.Context, cfg demo.Config, r *demo.Resul
 
 const serving = `
 The system and the detector stay up until Ctrl-C.
-  ask      go run ./cmd/demo --amqp-url=%[1]s call a 42
+  ask      go run ./cmd/demo --amqp-url=%[1]s call %[3]s OP ARGS...   (see: go run ./cmd/demo list)
   verdicts http://%[2]s/api/v1/deadlocks
   graph    http://%[2]s/api/v1/graph
   metrics  http://%[2]s/metrics

@@ -2,15 +2,22 @@
 // message broker.
 //
 //	waitgraph run --amqp-url=amqp://user:password@host/vhost
+//	waitgraph deadlocks
+//	waitgraph explain ID
+//	waitgraph graph
+//	waitgraph top
+//	waitgraph ready
 //	waitgraph verify FILE
 //	waitgraph replay FILE...
 //
 // It exits with status 0 when it is told to stop or has found nothing wrong, 1
-// when it cannot go on or has found something, and 2 when it was called wrongly.
+// when it cannot go on or has found something, 2 when it was called wrongly, and
+// deadlocks with 3 when a confirmed one stands.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -22,14 +29,24 @@ import (
 
 // Exit statuses.
 const (
-	statusFailed = 1
-	statusUsage  = 2
+	statusFailed   = 1
+	statusUsage    = 2
+	statusStanding = 3
 )
+
+// errStanding says that a confirmed deadlock stands, which has been shown.
+var errStanding = errors.New("a confirmed deadlock stands")
 
 type commands struct {
 	Version kong.VersionFlag `help:"Print the version and exit."`
 
-	Run    runCommand    `cmd:"" help:"Watch the services of a broker and report their deadlocks."`
+	Run       runCommand       `cmd:"" help:"Watch the services of a broker and report their deadlocks."`
+	Deadlocks deadlocksCommand `cmd:"" help:"List deadlocks, standing and past. The exit status is 3 if a confirmed one stands."`
+	Explain   explainCommand   `cmd:"" help:"Explain one deadlock."`
+	Graph     graphCommand     `cmd:"" help:"Show who waits for whom."`
+	Top       topCommand       `cmd:"" help:"Show the longest waits and who holds up most, live; q ends it."`
+
+	Ready  readyCommand  `cmd:"" help:"Ask a running detector whether it sees everything, for health checks."`
 	Verify verifyCommand `cmd:"" help:"Check the proof of a verdict, with nothing else."`
 	Replay replayCommand `cmd:"" help:"Play a recording to a fresh detector, and compare what it announces."`
 }
@@ -54,7 +71,10 @@ func start(ctx context.Context, args []string) int {
 		complain(err)
 		return statusUsage
 	}
-	if err := command.Run(); err != nil {
+	switch err := command.Run(); {
+	case errors.Is(err, errStanding):
+		return statusStanding
+	case err != nil:
 		complain(err)
 		return statusFailed
 	}

@@ -71,7 +71,9 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		status      int
 		says        string
 	}{
-		{"no command", nil, nil, 2, `expected one of "run", "verify", "replay"`},
+		{"no command", nil, nil, 2, `expected one of "run", "deadlocks", "explain", "graph", "ready", ...`},
+		{"nobody to ask", nil, []string{"ready", "http://127.0.0.1:1/readyz"}, 1, "connection refused"},
+		{"not a URL", nil, []string{"ready", "127.0.0.1"}, 1, "ask whether it is ready"},
 		{"nothing to verify", nil, []string{"verify", "/nowhere/verdict.json"}, 1, "read verdict: open /nowhere/verdict.json"},
 		{"nothing to replay", nil, []string{"replay", "/nowhere/recording.jsonl"}, 1, "open /nowhere/recording.jsonl"},
 		{"small recording", nil, []string{"run", "--record=/tmp", "--record-max-bytes=10"}, 1, "a recording of 10 bytes is too small"},
@@ -88,6 +90,11 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		{"secret in the URL", []string{"WAITGRAPH_WEBHOOK=http://localhost/,https://u:secret@h/"}, []string{"run"}, 1, "unusable URL of webhook 2"},
 		{"secret over http", []string{"WAITGRAPH_ALERT_TOKEN=secret", "WAITGRAPH_ALERTMANAGER=http://h:9093"}, []string{"run"}, 1, "must be sent to it by https"},
 		{"no such file", nil, []string{"run", "--webhook=http://localhost/", "--webhook-token-file=/nowhere"}, 1, "unusable webhook token: stat /nowhere"},
+		{"open to strangers", nil, []string{"run", "--listen=:8055"}, 1, "listen at :8055 without TLS and token: other machines could reach it; give --tls-cert, --tls-key and --token-file, or --insecure-listen"},
+		{"open to strangers with TLS", nil, []string{"run", "--listen=0.0.0.0:8055", "--tls-cert=c", "--tls-key=k"}, 1, "without a token"},
+		{"certificate without key", nil, []string{"run", "--tls-cert=c"}, 1, "a certificate and its key belong together"},
+		{"no certificate", nil, []string{"run", "--listen=127.0.0.1:0", "--tls-cert=/nowhere", "--tls-key=/nowhere"}, 1, "read certificate: open /nowhere"},
+		{"no token", nil, []string{"run", "--listen=127.0.0.1:0", "--token-file=/nowhere"}, 1, "read token: stat /nowhere"},
 		{"bad address", nil, []string{"run", "--listen=nowhere"}, 1, "unusable address for HTTP"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
