@@ -3,6 +3,7 @@ package prometheus_test
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,7 +17,10 @@ const (
 	testsFile   = "waitgraph.test.yml"
 	metricsFile = "../../docs/metrics.md"
 	runbookFile = "../../docs/runbook.md"
-	runbookURL  = "https://github.com/waitgraph/waitgraph/blob/main/docs/runbook.md#"
+
+	dashboardFiles = "../grafana/*.json"
+
+	runbookURL = "https://github.com/waitgraph/waitgraph/blob/main/docs/runbook.md#"
 )
 
 func read(t *testing.T, file string) string {
@@ -94,11 +98,16 @@ var (
 	selector = regexp.MustCompile(`(waitgraph_\w+)\{([^}]*)\}`)
 )
 
-// TestNamesExist finds what rules, their tests and documents are about.
+// TestNamesExist finds what rules, their tests, dashboards and documents are
+// about.
 func TestNamesExist(t *testing.T) {
 	all, recorded := parse(scrape(t)), matches(recordLine, read(t, rulesFile))
-	for _, file := range []string{rulesFile, testsFile, metricsFile, runbookFile} {
-		text := read(t, file)
+	files, err := filepath.Glob(dashboardFiles)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no dashboards: %v", err)
+	}
+	for _, file := range append(files, rulesFile, testsFile, metricsFile, runbookFile) {
+		text := strings.ReplaceAll(read(t, file), `\"`, `"`)
 		for _, name := range named.FindAllString(text, -1) {
 			_, family := all[name]
 			prose := strings.HasSuffix(file, ".md") && family
@@ -121,8 +130,10 @@ func (all metrics) checkLabels(t *testing.T, file, name, labels string) {
 			continue
 		}
 		for _, l := range labelPair.FindAllStringSubmatch(labels, -1) {
-			if l[1] != "job" && l[1] != "instance" && l[1] != "le" && !m.labels[l[1]][l[2]] {
-				t.Errorf("%s: %s has no label %s=%q", file, name, l[1], l[2])
+			for value := range strings.SplitSeq(l[2], "|") {
+				if l[1] != "job" && l[1] != "instance" && l[1] != "le" && value != "" && !m.labels[l[1]][value] {
+					t.Errorf("%s: %s has no label %s=%q", file, name, l[1], value)
+				}
 			}
 		}
 		return

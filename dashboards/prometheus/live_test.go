@@ -75,7 +75,7 @@ type metrics map[string]metric
 var (
 	typeLine   = regexp.MustCompile(`(?m)^# TYPE (waitgraph_\w+) (\w+)$`)
 	seriesLine = regexp.MustCompile(`(?m)^(waitgraph_\w+?)(?:_bucket|_sum|_count)?(?:\{(.*)\})? \S+$`)
-	labelPair  = regexp.MustCompile(`(\w+)\s*=\s*"([^"]*)"`)
+	labelPair  = regexp.MustCompile(`(\w+)\s*(?:=|!=|=~|!~)\s*"([^"]*)"`)
 )
 
 // parse reads metrics in Prometheus's text format.
