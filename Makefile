@@ -30,6 +30,19 @@ rules: ## Test Prometheus's rules, the metrics and the runbook
 	@command -v promtool >/dev/null || scripts/install prometheus
 	go test -count=1 ./dashboards/prometheus
 
+.PHONY: dashboards
+dashboards: ## Write Grafana's dashboards, and check them by Grafana's types and by a Prometheus
+	go run ./dashboards/grafana/generate dashboards/grafana
+	@command -v prometheus >/dev/null || scripts/install prometheus
+	@if command -v npm >/dev/null; then npm ci --prefix dashboards/grafana/schema --ignore-scripts --no-fund --no-audit; \
+	else echo 'npm is not installed: dashboards not checked by type'; fi
+	go test -count=1 ./dashboards/grafana
+
+.PHONY: pictures
+pictures: ## Draw the dashboards as they look when the example system deadlocks: docs/images/grafana-*.svg
+	@command -v prometheus >/dev/null || scripts/install prometheus
+	go run ./dashboards/grafana/pictures docs/images
+
 .PHONY: cover
 cover: ## Run all tests for coverage: out/cover.html
 	@mkdir -p out
