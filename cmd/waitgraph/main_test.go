@@ -71,7 +71,7 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		status      int
 		says        string
 	}{
-		{"no command", nil, nil, 2, `expected one of "run", "deadlocks", "explain", "graph", "ready", ...`},
+		{"no command", nil, nil, 2, `expected one of "run", "deadlocks", "explain", "graph", "top", ...`},
 		{"nobody to ask", nil, []string{"ready", "http://127.0.0.1:1/readyz"}, 1, "connection refused"},
 		{"not a URL", nil, []string{"ready", "127.0.0.1"}, 1, "ask whether it is ready"},
 		{"nothing to verify", nil, []string{"verify", "/nowhere/verdict.json"}, 1, "read verdict: open /nowhere/verdict.json"},

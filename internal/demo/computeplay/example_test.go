@@ -66,7 +66,7 @@ func behind(ctx context.Context, stage *demo.Stage, s *system) error {
 	if err != nil {
 		return err
 	}
-	return s.afterwards(ctx)
+	return s.afterwards(ctx, caller, serverA, serverB)
 }
 
 func TestNodeNames(t *testing.T) {

@@ -2,6 +2,7 @@ package computeplay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -126,7 +127,7 @@ func deadlocked(service compute.Service) func(context.Context, *demo.Stage, *sys
 		if err := s.ask(ctx, caller, service, 42); err != nil {
 			return err
 		}
-		return s.afterwards(ctx)
+		return s.afterwards(ctx, caller, serverA, serverB)
 	}
 }
 
@@ -139,12 +140,14 @@ func crossed(ctx context.Context, _ *demo.Stage, s *system) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return s.afterwards(ctx)
+	return s.afterwards(ctx, caller, otherCaller, serverA, serverB)
 }
 
-// afterwards asks for something healthy when everything is over.
-func (s *system) afterwards(ctx context.Context) error {
-	if err := s.stage.Settle(ctx); err != nil {
+// afterwards asks for something healthy when everything is over. Those who crash
+// do so a moment after their waits have ended.
+func (s *system) afterwards(ctx context.Context, crash ...string) error {
+	crashed := func(p *demo.Phase) bool { return len(p.Crashes) >= len(crash) }
+	if err := errors.Join(s.stage.Until(ctx, 2*compute.DefaultTimeout, crashed), s.stage.Settle(ctx)); err != nil {
 		return err
 	}
 	return s.ask(ctx, caller, compute.A, 1)
