@@ -16,6 +16,10 @@ import (
 // DefaultTimeout is how long a call waits for its answer.
 const DefaultTimeout = 5 * time.Second
 
+// MaxRequests is how many requests a server with a semaphore has at a time, those
+// that wait for a permit included.
+const MaxRequests = 1000
+
 // MaxDepth is how deep a request may go.
 const MaxDepth = 8
 
@@ -26,7 +30,7 @@ type Form string
 const (
 	Consumers  Form = "consumers"  // processes that compete for the queue
 	Goroutines Form = "goroutines" // a server that handles several requests at a time
-	Semaphore  Form = "semaphore"  // a server of whose requests several may work at a time
+	Semaphore  Form = "semaphore"  // a server that takes up all requests, of which several have a permit to work
 )
 
 func (f Form) valid() bool { return f == Consumers || f == Goroutines || f == Semaphore }
@@ -38,7 +42,7 @@ type Config struct {
 	Dial    func(network, addr string) (net.Conn, error) // nil: TCP
 	Agent   *tracing.Agent                               // nil: not observed by waitgraph
 	Form    Form                                         // empty: Consumers
-	Workers int                                          // of this replica and, if it is layered, of each depth
+	Workers int                                          // of this replica and, if it is layered, of each depth; or permits
 	Layered bool                                         // a queue for each depth
 	// Work returns how long a worker works on a request before it asks or
 	// answers. Nil: not at all.
@@ -54,9 +58,10 @@ type Config struct {
 type Hooks struct {
 	// Started is told that a process consumes its queue.
 	Started func(process string)
-	// Calling is told that a process waits for an answer from a queue; what it
-	// returns, if anything, is called with how that ended.
-	Calling func(process, queue string) func(error)
+	// Calling is told that a process, which may be that of one request, waits for
+	// an answer from a queue or for a permit; what it returns, if anything, is
+	// called with how that ended.
+	Calling func(process, what string) func(error)
 	// Refused is told of a request that was answered by an error.
 	Refused func(process string, cause error)
 }
@@ -101,9 +106,9 @@ func (h Hooks) started(process string) {
 	}
 }
 
-func (h Hooks) calling(process, queue string) func(error) {
+func (h Hooks) calling(process, what string) func(error) {
 	if h.Calling != nil {
-		if ended := h.Calling(process, queue); ended != nil {
+		if ended := h.Calling(process, what); ended != nil {
 			return ended
 		}
 	}

@@ -21,7 +21,10 @@
 //
 //	Consumers   so many processes that compete for the queue, one request each
 //	Goroutines  one server that handles so many requests at a time
-//	Semaphore   one server that handles any number, of which so many may work
+//	Semaphore   one server that takes up all requests, so many of which may work
+//
+// With a semaphore, what a worker waits for does not lie in the queue but waits for
+// a permit, and a replica that is added cannot take it up any more.
 //
 // # The fix
 //

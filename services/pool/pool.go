@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
+	"github.com/waitgraph/waitgraph/tracing/watched"
 )
 
 // Queue is the one that all workers share, or those of depth 0 if the pool is
@@ -90,20 +92,26 @@ type replica struct {
 
 // workers starts the workers of one queue.
 func (r *replica) workers(ctx context.Context, g *errgroup.Group, queue, prefix string) {
-	name := func(i int) string { return fmt.Sprintf("worker:%s%d.%d", prefix, r.Replica, i) }
-	if r.Form == Consumers {
-		for i := range r.Workers {
-			g.Go(func() error { return r.serve(ctx, name(i+1), amqprpc.Server{Queue: queue}) })
-		}
-		return
+	start := func(i int, srv amqprpc.Server, permits *watched.Semaphore) {
+		name := fmt.Sprintf("worker:%s%d.%d", prefix, r.Replica, i)
+		g.Go(func() error { return r.serve(ctx, name, srv, permits) })
 	}
-	g.Go(func() error {
-		return r.serve(ctx, name(1), amqprpc.Server{Queue: queue, PerRequest: true, Prefetch: r.Workers})
-	})
+	switch r.Form {
+	case Consumers:
+		for i := range r.Workers {
+			start(i+1, amqprpc.Server{Queue: queue}, nil)
+		}
+	case Goroutines:
+		start(1, amqprpc.Server{Queue: queue, PerRequest: true, Prefetch: r.Workers}, nil)
+	case Semaphore:
+		permits := fmt.Sprintf("permits/%s/%d/%s", r.Agent.ID(), r.Replica, queue)
+		start(1, amqprpc.Server{Queue: queue, PerRequest: true, Prefetch: MaxRequests}, watched.NewSemaphore(permits, r.Workers))
+	}
 }
 
-// serve makes one process serve requests until ctx ends.
-func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server) error {
+// serve makes one process serve requests until ctx ends, each with a permit if
+// there are any.
+func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server, permits *watched.Semaphore) error {
 	process := r.Agent.Process(name)
 	defer process.Stop()
 	srv.Process, srv.Declare = process, func(ch *amqp.Channel) error {
@@ -114,14 +122,28 @@ func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server) er
 		return err
 	}
 	srv.Handler = func(ctx context.Context, q *amqprpc.Request) ([]byte, error) {
-		answer, err := r.answer(ctx, name, q.Body)
+		who := cmp.Or(tracing.ProcessFrom(ctx).Name(), name)
+		answer, err := r.permitted(ctx, permits, who, q.Body)
 		if err != nil {
-			r.Hooks.refused(name, err)
+			r.Hooks.refused(who, err)
 			return nil, err
 		}
 		return encode(answer), nil
 	}
 	return r.conn.Serve(ctx, srv)
+}
+
+// permitted answers a request while it holds a permit.
+func (r *replica) permitted(ctx context.Context, permits *watched.Semaphore, process string, body []byte) (int, error) {
+	if permits != nil {
+		ended := r.Hooks.calling(process, "a permit")
+		err := permits.Acquire(ctx)
+		if ended(err); err != nil {
+			return 0, err
+		}
+		defer permits.Release(ctx) //nolint:errcheck // it is held
+	}
+	return r.answer(ctx, process, body)
 }
 
 // answer works on one request: it takes the time that it takes, and asks the pool

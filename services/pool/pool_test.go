@@ -11,8 +11,10 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/services/pool"
+	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -94,7 +96,7 @@ func (s *service) ask(n, depth int, layered bool) (answered int) {
 	return int(right.Load())
 }
 
-var forms = []pool.Form{pool.Consumers, pool.Goroutines}
+var forms = []pool.Form{pool.Consumers, pool.Goroutines, pool.Semaphore}
 
 func TestPoolAnswers(t *testing.T) {
 	for _, form := range forms {
@@ -150,6 +152,63 @@ func TestPoolIsSavedByAnother(t *testing.T) {
 			s.t.Errorf("%d of 2 were answered", n)
 		}
 	})
+}
+
+// TestExhaustedSemaphoreIsTold: the agent tells who waits for a permit and who has
+// one, so that a detector can know that nobody goes on. By then a replica that
+// joins is too late: all requests have been taken up.
+func TestExhaustedSemaphoreIsTold(t *testing.T) {
+	onEach(t, func(s *service) {
+		agent, err := tracing.New(tracing.Config{Service: "pool"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer agent.Close()
+		busy := func(depth int) time.Duration { return time.Duration(depth) * 50 * time.Millisecond }
+		stop := s.run(pool.Config{Replica: 1, Form: pool.Semaphore, Workers: 2, Work: busy, Agent: agent})
+		answered := make(chan int)
+		go func() { answered <- s.ask(2, 1, false) }()
+		waiting, holding := make(map[report.Key]report.Resource), make(map[report.Key]report.Resource)
+		for len(waiting) < 2 || len(holding) < 2 {
+			select {
+			case <-agent.Wake():
+				notePermits(agent.Collect(100), waiting, holding)
+			case n := <-answered:
+				s.t.Fatalf("%d of 2 were answered; waiting %v, holding %v", n, waiting, holding)
+			}
+		}
+		s.run(pool.Config{Replica: 2, Form: pool.Semaphore, Workers: 2})
+		if n := <-answered; n != 0 {
+			s.t.Errorf("%d of 2 were answered", n)
+		}
+		stop()
+		if len(waiting)+len(holding) != 4 {
+			s.t.Errorf("waiting %v, holding %v", waiting, holding)
+		}
+		for key, permit := range waiting {
+			for _, held := range holding {
+				if _, both := holding[key]; both || held != permit {
+					s.t.Errorf("waiting %v, holding %v", waiting, holding)
+				}
+			}
+		}
+	})
+}
+
+// notePermits notes who waits for one of two permits, and who has one.
+func notePermits(b report.Batch, waiting, holding map[report.Key]report.Resource) {
+	for _, state := range b.States {
+		for _, w := range state.Waits {
+			if w.Kind == report.Permit && w.Holders == 2 {
+				waiting[state.Key] = w.Resource
+			}
+		}
+		for _, h := range state.Holds {
+			if h.Kind == report.Permit {
+				holding[state.Key] = h.Resource
+			}
+		}
+	}
 }
 
 // TestLayeredPoolNeverExhaustsItself, with one worker for each depth.

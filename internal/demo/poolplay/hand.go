@@ -27,8 +27,8 @@ func node(ctx context.Context, p *demo.Part, name string) error {
 		Work: func(depth int) time.Duration { return time.Duration(min(depth, 1)) * 2 * time.Second },
 		Hooks: pool.Hooks{
 			Started: func(process string) { p.Say("%s consumes", process) },
-			Calling: func(process, queue string) func(error) {
-				p.Say("%s asks %s", process, queue)
+			Calling: func(process, what string) func(error) {
+				p.Say("%s waits for %s", process, what)
 				return func(err error) { p.Say("%s goes on: %v", process, err) }
 			},
 		},

@@ -17,6 +17,7 @@ import (
 // Example returns the example.
 func Example() demo.Example {
 	two := pool.Config{Form: pool.Consumers, Workers: 2}
+	permits := pool.Config{Form: pool.Semaphore, Workers: 2}
 	layered := two
 	layered.Layered = true
 	return demo.Example{
@@ -28,6 +29,7 @@ func Example() demo.Example {
 		Acts: []demo.Act{
 			demo.NewAct(demo.Watched, build(two), healthy, late, exhausted, rescued),
 			demo.NewAct(demo.Watched, build(), stranger),
+			demo.NewAct(demo.Watched, build(permits), permitted),
 			demo.NewAct(demo.Watched, build(layered), mended),
 		},
 		Node: node, Nodes: "1, 2, …: a replica of two workers",
@@ -124,6 +126,20 @@ var (
 		Expect: []demo.Check{
 			suspected("the queue pool.work has 3 consumers, of which 2 are known"),
 			demo.Answer(request("caller:1", 1), "1"), demo.Answer(request("caller:2", 1), "1"),
+		},
+	}
+	permitted = scene{
+		Name: "semaphore", Title: "Two requests at a time, of a server with two permits: what they ask for waits for a permit",
+		Play: func(ctx context.Context, stage *demo.Stage, s *system) error {
+			s.working(before)
+			defer s.working(nil)
+			stage.Result("callers time out")
+			return errors.Join(s.together(ctx, "caller:1", "caller:2"), stage.Settle(ctx))
+		},
+		Expect: []demo.Check{
+			demo.Confirmed(detector.Knot, []string{pool.Queue, pool.Queue, pool.Queue, pool.Queue}, []string{"caller:1", "caller:2"}),
+			demo.Refusal(request("caller:1", 1), amqprpc.ErrTimeout.Error()), demo.Refusal(request("caller:2", 1), amqprpc.ErrTimeout.Error()),
+			demo.Resolved,
 		},
 	}
 	mended = scene{

@@ -80,7 +80,10 @@ func (s *system) stranger(cfg pool.Config) *demo.Part {
 
 func (s *system) on(p *demo.Part, cfg pool.Config) pool.Config {
 	cfg.URL, cfg.Dial, cfg.TracerProvider, cfg.Log = p.URL, p.Dial, p.TracerProvider, p.Log
-	cfg.Hooks = pool.Hooks{Started: s.stage.Started, Calling: s.stage.Calling}
+	cfg.Hooks = pool.Hooks{Started: s.stage.Started, Calling: func(process, what string) func(error) {
+		s.stage.Started(process) // if it is that of a request
+		return s.stage.Calling(process, what)
+	}}
 	if cfg.Work == nil {
 		cfg.Work = func(depth int) time.Duration { return (*s.work.Load())(depth) }
 	}
@@ -98,8 +101,8 @@ func workers(cfg pool.Config) []string {
 		}
 	}
 	n := cfg.Workers
-	if cfg.Form == pool.Goroutines {
-		n = 1
+	if cfg.Form != pool.Consumers {
+		n = 1 // a server
 	}
 	for _, prefix := range prefixes {
 		for i := range n {
