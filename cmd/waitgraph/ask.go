@@ -107,18 +107,18 @@ func (c *explainCommand) Run(ctx context.Context) error {
 
 type graphCommand struct {
 	server
-	Format string `enum:"text,dot,json" default:"text" help:"Form of the graph: ${enum} (default: ${default})."`
+	Format string `enum:"text,svg,dot,json" default:"text" help:"Form of the graph: ${enum} (default: ${default})."`
 }
 
 // Run shows the wait-for graph.
 func (c *graphCommand) Run(ctx context.Context) error {
 	return c.ask(ctx, func(ctx context.Context, a *client.Client) error {
-		if c.Format == "dot" {
-			text, err := a.DOT(ctx)
+		if c.Format == "dot" || c.Format == "svg" {
+			text, err := a.Drawing(ctx, c.Format)
 			if err != nil {
 				return err
 			}
-			return console.DOT(os.Stdout, text)
+			return console.Drawing(os.Stdout, text)
 		}
 		g, err := a.Graph(ctx)
 		switch {

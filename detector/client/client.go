@@ -118,9 +118,9 @@ func (c *Client) Graph(ctx context.Context) (g explain.Graph, err error) {
 	return g, c.decode(ctx, "api/v1/graph", nil, &g)
 }
 
-// DOT returns the graph in Graphviz's language.
-func (c *Client) DOT(ctx context.Context) (string, error) {
-	data, err := c.get(ctx, "api/v1/graph", url.Values{"format": {"dot"}})
+// Drawing returns the graph as dot, for Graphviz, or as svg.
+func (c *Client) Drawing(ctx context.Context, format string) (string, error) {
+	data, err := c.get(ctx, "api/v1/graph", url.Values{"format": {format}})
 	return string(data), err
 }
 

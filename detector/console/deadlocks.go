@@ -128,8 +128,9 @@ func printableLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// DOT writes a graph in Graphviz's language.
-func DOT(w io.Writer, text string) error {
+// Drawing writes a graph in Graphviz's language or as SVG. What is not printable
+// in it the detector has escaped; what is all the same becomes a question mark.
+func Drawing(w io.Writer, text string) error {
 	clean := strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || explain.Printable(string(r)) == string(r) {
 			return r

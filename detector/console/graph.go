@@ -62,7 +62,7 @@ func waitLine(g *explain.Graph, w *explain.Wait) string {
 	if !w.Since.IsZero() {
 		s += " " + explain.Duration(g.At.Sub(w.Since))
 	}
-	s += " for " + explain.Printable(w.Kind) + " of " + explain.Printable(target(w))
+	s += " for " + explain.Printable(w.Kind) + " of " + explain.Printable(w.Target())
 	if !w.Deadline.IsZero() {
 		s += ", gives up in " + explain.Duration(w.Deadline.Sub(g.At))
 	}
@@ -77,17 +77,4 @@ func waitLine(g *explain.Graph, w *explain.Wait) string {
 		return fmt.Sprintf("%s <- %s or %d more", s, strings.Join(names, ", "), more)
 	}
 	return s + " <- " + strings.Join(names, " or ")
-}
-
-// target names what a wait is for as people know it.
-func target(w *explain.Wait) string {
-	switch {
-	case w.Queue != "":
-		return w.Queue
-	case w.Kind == "reply" && w.Exchange != "":
-		return w.Exchange + "/" + w.Key
-	case w.Kind == "reply" && w.Key != "":
-		return w.Key
-	}
-	return w.Resource
 }

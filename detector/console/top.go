@@ -159,7 +159,7 @@ func (t *Top) longest() block {
 		if !w.wait.Since.IsZero() {
 			since = explain.Duration(t.Graph.At.Sub(w.wait.Since))
 		}
-		b.add(tone(w.node), since, w.node.Name, w.wait.Kind, target(w.wait), firstHolder(w.wait), left)
+		b.add(tone(w.node), since, w.node.Name, w.wait.Kind, w.wait.Target(), firstHolder(w.wait), left)
 	}
 	return b
 }
@@ -247,5 +247,5 @@ func state(n *explain.Node) string {
 	case len(n.Waits) == 0:
 		return "active"
 	}
-	return "waits for " + n.Waits[0].Kind + " of " + target(&n.Waits[0])
+	return "waits for " + n.Waits[0].Kind + " of " + n.Waits[0].Target()
 }

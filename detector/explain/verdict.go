@@ -81,6 +81,19 @@ type Wait struct {
 	SpanID      string    `json:"span_id,omitempty"`
 }
 
+// Target names what a wait is for as people know it.
+func (w *Wait) Target() string {
+	switch {
+	case w.Queue != "":
+		return w.Queue
+	case w.Kind == "reply" && w.Exchange != "":
+		return w.Exchange + "/" + w.Key
+	case w.Kind == "reply" && w.Key != "":
+		return w.Key
+	}
+	return w.Resource
+}
+
 // Holder is a process that can grant a resource.
 type Holder struct {
 	Name       string `json:"process"`

@@ -7,7 +7,7 @@
 //	GET /api/v1/deadlocks       what stands and what has ended, as Deadlocks;
 //	                            ?since= until= service= process= status= fingerprint= limit= cursor=
 //	GET /api/v1/deadlocks/{id}  one of them with its proof, as Deadlock
-//	GET /api/v1/graph           the wait-for graph: ?format=json (explain.Graph) or dot
+//	GET /api/v1/graph           the wait-for graph: ?format=json (explain.Graph), dot or svg
 //
 // Errors are problem details (RFC 9457, application/problem+json). Answers are
 // bounded in time and size, and so is what a client may send.

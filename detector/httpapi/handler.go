@@ -3,8 +3,10 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
@@ -12,6 +14,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/history"
 	"github.com/waitgraph/waitgraph/detector/proof"
+	"github.com/waitgraph/waitgraph/detector/svg"
 )
 
 // System is what the API shows. Its methods are called from many goroutines,
@@ -121,6 +124,7 @@ const index = `waitgraph: deadlock detector
 /api/v1/deadlocks/{id}
 /api/v1/graph?format=json
 /api/v1/graph?format=dot
+/api/v1/graph?format=svg
 `
 
 func (a api) index(w http.ResponseWriter, _ *http.Request) { text(w, index) }
@@ -176,8 +180,8 @@ func (a api) deadlock(w http.ResponseWriter, r *http.Request) {
 
 func (a api) graph(w http.ResponseWriter, r *http.Request) {
 	format := r.URL.Query().Get("format")
-	if format != "" && format != "json" && format != "dot" {
-		problem(w, http.StatusBadRequest, "format must be json or dot")
+	if !slices.Contains([]string{"", "json", "dot", "svg"}, format) {
+		problem(w, http.StatusBadRequest, "format must be json, dot or svg")
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
@@ -187,13 +191,15 @@ func (a api) graph(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		problem(w, http.StatusServiceUnavailable, err.Error())
 	case format == "dot":
-		draw(w, s, at)
+		drawDOT(w, s, at)
+	case format == "svg":
+		drawSVG(w, explain.OfGraph(s, at))
 	default:
 		answer(w, explain.OfGraph(s, at))
 	}
 }
 
-func draw(w http.ResponseWriter, s detector.Snapshot, at time.Time) {
+func drawDOT(w http.ResponseWriter, s detector.Snapshot, at time.Time) {
 	if n := len(s.Processes); n > maxDrawn {
 		problem(w, http.StatusNotAcceptable, fmt.Sprintf("%d processes are too many to draw; use format=json", n))
 		return
@@ -205,6 +211,22 @@ func draw(w http.ResponseWriter, s detector.Snapshot, at time.Time) {
 	}
 	w.Header().Set("Content-Type", "text/vnd.graphviz; charset=utf-8")
 	_, _ = w.Write(text) // the client may have gone
+}
+
+func drawSVG(w http.ResponseWriter, g explain.Graph) {
+	picture, err := svg.Marshal(&g)
+	var tooLarge *svg.TooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		problem(w, http.StatusNotAcceptable, err.Error())
+		return
+	case err != nil:
+		problem(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'") // a picture has no scripts
+	_, _ = w.Write(picture)                                                                    // the client may have gone
 }
 
 func text(w http.ResponseWriter, s string) {

@@ -20,6 +20,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector/history"
 	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/svg"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -77,6 +78,7 @@ func TestAnswers(t *testing.T) {
 		{"/api/v1/deadlocks/v1", "application/json", `"proof":{"round":3,`},
 		{"/api/v1/graph", "application/json", `{"at":"2026-11-21T09:00:00Z","processes":[{"process":"p\n",`},
 		{"/api/v1/graph?format=json", "application/json", `"deadlocked":true`},
+		{"/api/v1/graph?format=svg", "image/svg+xml", `<text class="name" x="36" y="91">p\n</text>`},
 		{"/api/v1/graph?format=dot", "text/vnd.graphviz; charset=utf-8", `n0 -> n0 [label="lock"];`},
 	} {
 		status, contentType, body := request(t, fakeSystem{}, http.MethodGet, tt.path)
@@ -96,7 +98,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{fakeSystem{}, http.MethodGet, "/nothing", 404, "there is nothing at this path; / lists what there is"},
 		{fakeSystem{}, http.MethodPost, "/livez", 405, "this can only be read"},
-		{fakeSystem{}, http.MethodGet, "/api/v1/graph?format=svg", 400, "format must be json or dot"},
+		{fakeSystem{}, http.MethodGet, "/api/v1/graph?format=png", 400, "format must be json, dot or svg"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?since=tuesday", 400, "since must be a time like 2026-11-21T09:00:00Z"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?status=dead", 400, "status must be one of suspected, confirmed, resolved and retracted"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?limit=0", 400, "limit must be a number from 1 to 1000"},
@@ -130,9 +132,14 @@ func TestProblems(t *testing.T) {
 
 func TestHugeGraphsAreNotDrawn(t *testing.T) {
 	w := httptest.NewRecorder()
-	draw(w, detector.Snapshot{Processes: make([]detector.Process, maxDrawn+1)}, at)
+	drawDOT(w, detector.Snapshot{Processes: make([]detector.Process, maxDrawn+1)}, at)
 	if w.Code != http.StatusNotAcceptable {
-		t.Errorf("status %d", w.Code)
+		t.Errorf("DOT: status %d", w.Code)
+	}
+	w = httptest.NewRecorder()
+	drawSVG(w, explain.Graph{Processes: make([]explain.Node, svg.MaxProcesses+1)})
+	if w.Code != http.StatusNotAcceptable || !strings.Contains(w.Body.String(), "501 processes are too many to draw as SVG") {
+		t.Errorf("SVG: status %d, %s", w.Code, w.Body)
 	}
 }
 
