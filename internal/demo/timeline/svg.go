@@ -9,16 +9,17 @@ import (
 
 // Measures in user units, which are pixels at the natural size.
 const (
-	width      = 1000.0
-	margin     = 24.0
-	gutter     = 180.0 // for the names of the lanes
-	headHeight = 92.0  // title and legend
-	panelHead  = 28.0
-	markHeight = 18.0 // above the lanes, for the labels of marks
-	laneHeight = 23.0
-	barHeight  = 15.0
-	axisHeight = 34.0
-	letter     = 6.1 // mean width of a letter in a bar
+	width       = 1000.0
+	margin      = 24.0
+	gutter      = 180.0 // for the names of the lanes
+	headHeight  = 92.0  // title and legend
+	panelHead   = 28.0
+	markHeight  = 18.0 // above the lanes, for the labels of marks
+	laneHeight  = 23.0
+	barHeight   = 15.0
+	axisHeight  = 34.0
+	letter      = 6.1 // mean width of a letter in a bar
+	nameLetters = 25  // what the gutter has room for
 )
 
 // WriteSVG draws the chart.
@@ -113,13 +114,23 @@ func (d drawing) axis(top, bottom float64) {
 // lane draws l with its upper edge at top.
 func (d drawing) lane(l Lane, top, labels float64) {
 	middle := top + laneHeight/2
-	d.text("lane", margin+gutter-12, middle+4, l.Name)
+	d.text("lane", margin+gutter-12, middle+4, short(l.Name))
 	for _, b := range l.Bars {
 		d.bar(b, middle, labels)
 	}
 	for _, at := range l.Crashes {
 		d.cross(d.x(at), middle, fmt.Sprintf("%s crashed after %.3f s", l.Name, at.Seconds()))
 	}
+}
+
+// short returns a name without its middle if it is too long for the gutter.
+func short(name string) string {
+	letters := []rune(name)
+	if len(letters) <= nameLetters {
+		return name
+	}
+	const half = nameLetters / 2
+	return string(letters[:half]) + "…" + string(letters[len(letters)-half:])
 }
 
 // classes are the style's names of the kinds of bar.

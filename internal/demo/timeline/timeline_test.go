@@ -72,6 +72,19 @@ func TestLabelsStandClearOfMarks(t *testing.T) {
 	}
 }
 
+// A name that is too long keeps what begins and what ends it.
+func TestLongNames(t *testing.T) {
+	lane := func(name string) timeline.Panel { return timeline.Panel{Lanes: []timeline.Lane{{Name: name}}} }
+	svg := draw(t, timeline.Chart{Panels: []timeline.Panel{
+		lane("pool.work/caller@vm:16094-7#dn0siue1vsda/2"), lane("just.as.long.as.there.is."),
+	}})
+	for _, want := range []string{">pool.work/ca…0siue1vsda/2<", ">just.as.long.as.there.is.<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("there is no %s:\n%s", want, svg)
+		}
+	}
+}
+
 func TestWriterErrorIsReturned(t *testing.T) {
 	r, w := io.Pipe()
 	r.Close()
