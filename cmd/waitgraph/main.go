@@ -9,6 +9,7 @@
 //	waitgraph ready
 //	waitgraph verify FILE
 //	waitgraph replay FILE...
+//	waitgraph completion SHELL
 //
 // It exits with status 0 when it is told to stop or has found nothing wrong, 1
 // when it cannot go on or has found something, 2 when it was called wrongly, and
@@ -49,6 +50,8 @@ type commands struct {
 	Ready  readyCommand  `cmd:"" help:"Ask a running detector whether it sees everything, for health checks."`
 	Verify verifyCommand `cmd:"" help:"Check the proof of a verdict, with nothing else."`
 	Replay replayCommand `cmd:"" help:"Play a recording to a fresh detector, and compare what it announces."`
+
+	Completion completionCommand `cmd:"" help:"Print a script that has a shell complete these commands."`
 }
 
 func main() {

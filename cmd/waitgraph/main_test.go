@@ -78,6 +78,7 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		{"nothing to replay", nil, []string{"replay", "/nowhere/recording.jsonl"}, 1, "open /nowhere/recording.jsonl"},
 		{"small recording", nil, []string{"run", "--record=/tmp", "--record-max-bytes=10"}, 1, "a recording of 10 bytes is too small"},
 		{"unknown flag", nil, []string{"run", "--frob"}, 2, "unknown flag --frob"},
+		{"unknown shell", nil, []string{"completion", "tcsh"}, 2, `must be one of "bash","zsh","fish"`},
 		{"bad duration", nil, []string{"run", "--lease=soon"}, 2, "--lease"},
 		{"bad level", nil, []string{"run", "--log-level=loud"}, 2, "--log-level"},
 		{"bad format", []string{"WAITGRAPH_LOG_FORMAT=xml"}, []string{"run"}, 2, "--log-format"},
