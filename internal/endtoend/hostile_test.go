@@ -71,7 +71,7 @@ func TestForgedChain(t *testing.T) {
 		n, evil := s.node("caller"), s.node("evil")
 		n.serve("0", 16, func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 			if string(r.Body) == "" {
-				return nil, nil
+				return nil, rest(ctx, 500*time.Millisecond) // so that it is reported
 			}
 			return nil, n.call(ctx, "1", "")
 		})
