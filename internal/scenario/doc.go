@@ -10,6 +10,9 @@
 // comes in, sessions that begin by themselves, faults at set times, and the
 // verdicts that are expected. docs/scenarios.md teaches the format.
 //
+// Package live plays them in real time, on services that call one another over
+// a broker; what it records is judged here all the same.
+//
 // The truth of a run is worked out from the run's own log by package runlog,
 // which shares no code with the detector. Whatever a scenario expects, a run is
 // right only if no deadlock was missed and no verdict was false.

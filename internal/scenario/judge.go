@@ -44,7 +44,9 @@ type Verdict struct {
 // of its processes while nothing is in the way of reports.
 const Bound = simulation.Bound
 
-func judge(s *Scenario, seed uint64, rec simulation.Record) *Run {
+// Judge says of a record of a scenario, however it was played, what is to be
+// said of it. The truth is that of the record's own log.
+func Judge(s *Scenario, seed uint64, rec simulation.Record) *Run {
 	truth, certain := runlog.Replay(rec.Log)
 	r := &Run{
 		Seed: seed, Length: rec.Length, Crashes: rec.Crashes, Log: rec.Log, Truth: truth,

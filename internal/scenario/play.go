@@ -11,7 +11,7 @@ import (
 // from the seed. A scenario has to be one that Parse returned, or Generate, or
 // Explore.
 func Play(s *Scenario, seed uint64) *Run {
-	return judge(s, seed, record(s, seed))
+	return Judge(s, seed, record(s, seed))
 }
 
 // record plays a scenario without a judgement.

@@ -1,0 +1,23 @@
+// Package live plays scenarios in real time: on services that call one another
+// over a broker, with an agent in each of their OS processes and a detector
+// beside them.
+//
+//	Scenario ──Play──▶ services, sessions ──▶ broker ◀── detector
+//	                        │ journal                       │ verdicts
+//	                        ▼                               ▼
+//	                   simulation.Record ──scenario.Judge──▶ Run
+//
+// What a run is judged by is the log that those who play it write: a wait begins
+// in it before the agent hears of it, and ends in it after. So what a verdict
+// tells was in the log before, and the truth, which package runlog works out,
+// owes nothing to agents or detector.
+//
+// Replicas are not OS processes of their own, but each of a play has an agent and
+// connections of its own; where there are more than eight, several share one. Not
+// everything that a file can say can be done to real services: see Supported.
+//
+// By chance are only the durations that a scenario draws, which come from the
+// seed. How long everything else takes is up to the machine: a run cannot be
+// repeated, and bounds on time that a scenario expects, which are meant for
+// virtual time, are not asked.
+package live

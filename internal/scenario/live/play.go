@@ -1,0 +1,236 @@
+package live
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/waitgraph/waitgraph/internal/runlog"
+	"github.com/waitgraph/waitgraph/internal/scenario"
+	"github.com/waitgraph/waitgraph/internal/simulation"
+)
+
+// Play plays a scenario once. What is drawn by chance is drawn from the seed.
+// An error means that there is no run to judge.
+func (s *Stage) Play(ctx context.Context, sc *scenario.Scenario, seed uint64) (*scenario.Run, error) {
+	if err := Supported(sc); err != nil {
+		return nil, err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	p := &play{stage: s, s: sc, name: rand.Text()[:10], journal: newJournal(), fail: fail}
+	p.number = s.enter(p.name, p.journal)
+	defer s.leave(p.name)
+	if err := p.run(ctx, seed); err != nil {
+		return nil, fmt.Errorf("play %s: %w", sc.Name, err)
+	}
+	return scenario.Judge(untimed(sc), seed, p.journal.record), nil
+}
+
+// untimed returns the scenario without the bounds on time that it expects.
+func untimed(s *scenario.Scenario) *scenario.Scenario {
+	c := *s
+	c.Expect.Verdicts = slices.Clone(s.Expect.Verdicts)
+	for i := range c.Expect.Verdicts {
+		c.Expect.Verdicts[i].Within, c.Expect.Verdicts[i].At = 0, scenario.Window{}
+	}
+	return &c
+}
+
+// play is a scenario that is being played.
+type play struct {
+	stage   *Stage
+	s       *scenario.Scenario
+	name    string
+	journal *journal
+	fail    context.CancelCauseFunc // ends the play with an error
+
+	number  int              // among the plays of the stage
+	hosts   map[string]*host // by replica
+	guards  map[string]*guard
+	procs   []*process
+	running sync.WaitGroup // of the processes and faults
+}
+
+// hearing is two heartbeats of the agents: by then the detector has heard of all
+// of them.
+const hearing = time.Second
+
+// run plays until the journal is closed. When it returns, nothing runs any more.
+func (p *play) run(ctx context.Context, seed uint64) error {
+	if err := p.furnish(ctx, seed); err != nil {
+		return err
+	}
+	life, stop := context.WithCancelCause(ctx)
+	defer p.running.Wait()
+	defer stop(errOver)
+	for _, one := range p.procs {
+		if one.service != nil {
+			p.running.Go(func() { one.serve(life) })
+		}
+	}
+	if err := p.complete(ctx); err != nil {
+		return err
+	}
+	if err := pause(ctx, hearing); err != nil {
+		return err
+	}
+	p.journal.begin()
+	for _, one := range p.procs {
+		if one.service == nil {
+			p.running.Go(func() { one.session(life) })
+		}
+	}
+	for _, f := range p.s.Faults {
+		over := p.journal.timer()
+		p.running.Go(func() {
+			defer over()
+			p.befall(life, f)
+		})
+	}
+	return p.watch(ctx)
+}
+
+// watch waits until the play is over.
+func (p *play) watch(ctx context.Context) error {
+	ticks := time.NewTicker(20 * time.Millisecond)
+	defer ticks.Stop()
+	for !p.journal.over(p.s.For) {
+		select {
+		case <-ticks.C:
+		case <-p.stage.ended:
+			return fmt.Errorf("the detector ended: %w", p.stage.failed)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// furnish makes hosts, guards, processes and queues.
+func (p *play) furnish(ctx context.Context, seed uint64) error {
+	p.hosts, p.guards = make(map[string]*host), make(map[string]*guard)
+	for _, g := range p.s.Guards {
+		p.guards[g.Name] = newGuard(p.name, g)
+	}
+	for i := range p.s.Services {
+		one := &p.s.Services[i]
+		names := one.Processes()
+		for k, name := range names {
+			watched := k < len(names)-one.Unwatched
+			p.add(&process{name: name, service: one, does: one.Does}, one.Replicas[k/one.Workers], watched, seed)
+		}
+	}
+	for i := range p.s.Sessions {
+		one := &p.s.Sessions[i]
+		p.add(&process{name: one.Name, does: one.Does}, scenario.Sessions, !one.Unwatched, seed)
+	}
+	return p.queues(ctx, func(ch *amqp.Channel, service *scenario.Service) error {
+		_, err := p.declare(ch, service.Name)
+		return err
+	})
+}
+
+// add gives a process its place and its own chance.
+func (p *play) add(one *process, replica string, watched bool, seed uint64) {
+	one.play, one.host, one.rng = p, p.host(replica), mathrand.New(mathrand.NewPCG(seed, uint64(len(p.procs)))) //nolint:gosec // no secret
+	if !watched {
+		one.host = p.stage.stranger
+		p.journal.note(runlog.Entry{Kind: runlog.Hide, Process: one.name})
+	}
+	p.procs = append(p.procs, one)
+}
+
+// host returns the host of a replica: another for each, as far as there are as
+// many, and others in each play.
+func (p *play) host(replica string) *host {
+	if p.hosts[replica] == nil {
+		p.hosts[replica] = p.stage.hosts[(p.number+len(p.hosts))%hosts]
+	}
+	return p.hosts[replica]
+}
+
+// queue returns the name of a service's queue.
+func (p *play) queue(service string) string { return "scenario/" + p.name + "/" + service }
+
+// expires is how long a queue outlives its consumers, in milliseconds.
+const expires = 60_000
+
+// declare makes a queue that is there, should a service start anew.
+func (p *play) declare(ch *amqp.Channel, service string) (amqp.Queue, error) {
+	const durable, autoDelete, exclusive, noWait = true, false, false, false
+	q, err := ch.QueueDeclare(p.queue(service), durable, autoDelete, exclusive, noWait, amqp.Table{"x-expires": int32(expires)})
+	if err != nil {
+		return q, fmt.Errorf("declare queue of %s: %w", service, err)
+	}
+	return q, nil
+}
+
+// queues does something with each queue.
+func (p *play) queues(ctx context.Context, do func(*amqp.Channel, *scenario.Service) error) error {
+	return p.stage.stranger.conn.Channel(ctx, func(ctx context.Context, ch *amqp.Channel) error {
+		for i := range p.s.Services {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := do(ch, &p.s.Services[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// complete waits until every queue has all of its consumers.
+func (p *play) complete(ctx context.Context) error {
+	return p.queues(ctx, func(ch *amqp.Channel, service *scenario.Service) error {
+		for {
+			q, err := p.declare(ch, service.Name)
+			if err != nil || q.Consumers >= service.Consumers() {
+				return err
+			}
+			if err := pause(ctx, 5*time.Millisecond); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// befall does what goes wrong, at its time.
+func (p *play) befall(ctx context.Context, f scenario.Fault) {
+	p.journal.disturb(f)
+	if pause(ctx, f.At) != nil {
+		return
+	}
+	for _, one := range p.procs {
+		if slices.Contains(f.Names, one.name) {
+			one.kill(f.Lasting)
+		}
+	}
+}
+
+// disturb notes from when to when somebody is down: what detectors say meanwhile
+// may be about him still.
+func (j *journal) disturb(f scenario.Fault) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.record.Disturbed = append(j.record.Disturbed, simulation.Window{From: f.At, To: f.At + f.Lasting})
+}
+
+// pause waits for a time. The error is that of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
