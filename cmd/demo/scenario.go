@@ -25,8 +25,11 @@ var errVirtual = errors.New("scenarios are played in virtual time only: say --vi
 
 // Run plays the scenarios and says what happened against what was expected.
 func (s *scenarioCommand) Run(ctx context.Context) error {
-	if !s.Virtual {
+	switch {
+	case !s.Virtual:
 		return errVirtual
+	case s.Runs < 1:
+		return fmt.Errorf("%d runs would show nothing", s.Runs)
 	}
 	all, err := readScenarios(s.Files)
 	if err != nil {
@@ -130,7 +133,12 @@ type generateCommand struct {
 }
 
 // Run prints a scenario that is made up.
-func (g *generateCommand) Run() error { return print1(scenario.Generate(g.Seed, g.Size)) }
+func (g *generateCommand) Run() error {
+	if g.Size < 1 || g.Size > scenario.MaxGenerated {
+		return fmt.Errorf("size %d is not from 1 to %d", g.Size, scenario.MaxGenerated)
+	}
+	return print1(scenario.Generate(g.Seed, g.Size))
+}
 
 type exploreCommand struct {
 	File  string `arg:"" type:"existingfile" help:"The system: see docs/scenarios.md."`
@@ -140,6 +148,9 @@ type exploreCommand struct {
 
 // Run looks for a run that deadlocks and prints the shortest that it finds.
 func (e *exploreCommand) Run(ctx context.Context) error {
+	if e.Tries < 1 {
+		return fmt.Errorf("%d tries would find nothing", e.Tries)
+	}
 	s, err := readScenario(e.File)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -151,7 +152,7 @@ func (s *Scenario) shorten(ctx context.Context) *Scenario {
 	r := Play(s, 0)
 	s.expect(r)
 	s.Name += "-deadlock"
-	s.Proves = fmt.Sprintf("%s This run of it deadlocks: %s.", s.Proves, crowd(sortedKeys(r.Truth)))
+	s.Proves = strings.TrimSpace(fmt.Sprintf("%s This run of it deadlocks: %s.", s.Proves, crowd(sortedKeys(r.Truth))))
 	return s
 }
 

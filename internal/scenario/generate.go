@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// maxGenerated bounds the size of a generated scenario.
-const maxGenerated = 200
+// MaxGenerated is the largest size of a generated scenario.
+const MaxGenerated = 200
 
 // Generate makes up a scenario: groups of services in a ring, each group a tree
 // of calls, and provocateurs, sessions that call against the order and so may
 // close a circle. The larger the size, the more groups and sessions there are.
 // What is expected is either: whatever is true.
 func Generate(seed uint64, size int) *Scenario {
-	size = max(1, min(size, maxGenerated))
+	size = max(1, min(size, MaxGenerated))
 	g := &generator{rng: rand.New(rand.NewPCG(seed, uint64(size))), s: &Scenario{
 		Name:   fmt.Sprintf("generated-%d-%d", seed, size),
 		Proves: fmt.Sprintf("Made up by demo generate --seed %d --size %d.", seed, size),
