@@ -14,15 +14,18 @@
 //	go run ./cmd/demo call EXAMPLE OP ARGS...
 //	go run ./cmd/demo load -n 10000 URL    from all nodes of the example "cluster"
 //
-// Systems described in files are played in virtual time (docs/scenarios.md):
+// Systems described in files are played, too, on services over a broker or in
+// virtual time (docs/scenarios.md):
 //
+//	go run ./cmd/demo scenario docs/scenarios/ring-of-3.yaml
 //	go run ./cmd/demo scenario --virtual --runs 100 docs/scenarios/*.yaml
 //	go run ./cmd/demo explore FILE
 //	go run ./cmd/demo generate --seed 7 --size 4
 //
 // Playing needs no broker: without --amqp-url or AMQP_URL the demo runs one in
 // its own process. The JSON object is documented in docs/demo.md. The exit
-// status is 0 only if every expectation held, 1 if not, 130 if interrupted.
+// status is 0 only if every expectation held, 1 if not, 2 if a scenario is one
+// for virtual time only, 130 if interrupted.
 package main
 
 import (
@@ -34,6 +37,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/waitgraph/waitgraph/internal/scenario/live"
 )
 
 type commands struct {
@@ -73,6 +78,9 @@ func run() int {
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "\ndemo: interrupted")
 		return 130
+	case errors.Is(err, live.ErrUnsupported):
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		return 2
 	case !errors.Is(err, errNotHeld):
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/waitgraph/waitgraph/internal/scenario"
@@ -14,71 +15,76 @@ import (
 
 type scenarioCommand struct {
 	Files    []string `arg:"" type:"existingfile" help:"What to play: see docs/scenarios.md."`
-	Virtual  bool     `help:"Play in virtual time. Required: there is no other way yet to play a file."`
+	Virtual  bool     `help:"Play in virtual time, which takes no time, instead of on services over a broker."`
 	Seed     uint64   `default:"1" help:"Of all that is left to chance (${default})."`
 	Runs     int      `default:"1" help:"How many times to play each, with one seed after the other (${default})."`
 	Timeline string   `placeholder:"DIR" help:"Where to write a timeline of each scenario."`
 }
 
-// errVirtual says what the command cannot do.
-var errVirtual = errors.New("scenarios are played in virtual time only: say --virtual")
-
 // Run plays the scenarios and says what happened against what was expected.
-func (s *scenarioCommand) Run(ctx context.Context) error {
-	switch {
-	case !s.Virtual:
-		return errVirtual
-	case s.Runs < 1:
+func (s *scenarioCommand) Run(ctx context.Context, c *commands) error {
+	if s.Runs < 1 {
 		return fmt.Errorf("%d runs would show nothing", s.Runs)
 	}
 	all, err := readScenarios(s.Files)
 	if err != nil {
 		return err
 	}
-	passed := true
 	var totals []*scenario.Total
-	for _, one := range all {
-		if err := s.timeline(one); err != nil {
-			return err
-		}
-		t := scenario.PlayMany(ctx, one, s.Seed, s.Runs, bar(one.Name, s.Runs))
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		passed = passed && t.Passed()
-		totals = append(totals, t)
-		if err := s.tell(one, t); err != nil {
-			return err
-		}
+	if s.Virtual {
+		totals, err = s.virtually(ctx, all)
+	} else {
+		totals, err = s.really(ctx, c, all)
+	}
+	if err != nil {
+		return err
 	}
 	if s.Runs > 1 {
 		if err := scenario.WriteTable(os.Stdout, totals); err != nil {
 			return err
 		}
 	}
-	if !passed {
+	if slices.ContainsFunc(totals, func(t *scenario.Total) bool { return !t.Passed() }) {
 		return errNotHeld
 	}
 	return nil
 }
 
+// virtually plays one scenario after the other.
+func (s *scenarioCommand) virtually(ctx context.Context, all []*scenario.Scenario) (totals []*scenario.Total, err error) {
+	for _, one := range all {
+		t, err := scenario.PlayMany(ctx, one, scenario.Series{Seed: s.Seed, Runs: s.Runs, Progress: bar(one.Name, s.Runs)})
+		if err != nil {
+			return nil, err
+		}
+		if err := s.tell(one, t); err != nil {
+			return nil, err
+		}
+		totals = append(totals, t)
+	}
+	return totals, nil
+}
+
 // tell tells of the run, or of the first one that went wrong.
 func (s *scenarioCommand) tell(one *scenario.Scenario, t *scenario.Total) error {
+	if err := s.timeline(one, t.First); err != nil {
+		return err
+	}
 	switch {
 	case t.Worst != nil:
 		return t.Worst.Write(os.Stdout, one)
 	case s.Runs == 1:
-		return scenario.Play(one, s.Seed).Write(os.Stdout, one)
+		return t.First.Write(os.Stdout, one)
 	}
 	return nil
 }
 
-func (s *scenarioCommand) timeline(one *scenario.Scenario) error {
+func (s *scenarioCommand) timeline(one *scenario.Scenario, r *scenario.Run) error {
 	if s.Timeline == "" {
 		return nil
 	}
 	var picture bytes.Buffer
-	if err := scenario.Play(one, s.Seed).Timeline(one).WriteSVG(&picture); err != nil {
+	if err := r.Timeline(one).WriteSVG(&picture); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(s.Timeline, 0o755); err != nil {

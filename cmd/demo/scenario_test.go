@@ -109,7 +109,6 @@ func TestScenario(t *testing.T) {
 			got.is(t, test.status, test.stdout, test.stderr)
 		})
 	}
-	demoIn(t, files, "scenario", "holds.yaml").is(t, 1, nil, []string{"say --virtual"})
 }
 
 // The table has a line for each scenario. What went wrong is told in full before

@@ -21,35 +21,63 @@ type Total struct {
 	Missed     int             // processes
 	False      int             // verdicts
 	Delays     []time.Duration // from the forming of each deadlock to its confirmation, sorted
+	First      *Run            // the one with the lowest seed
 	Worst      *Run            // the one with the lowest seed that did not pass; nil if all did
 }
 
 // Passed reports whether all runs did.
 func (t *Total) Passed() bool { return t.Worst == nil }
 
-// PlayMany plays a scenario with so many seeds, the first of which is given, on
-// all processors. Progress, if not nil, is called after each run, by one
-// goroutine at a time.
-func PlayMany(ctx context.Context, s *Scenario, seed uint64, runs int, progress func(done int)) *Total {
+// Series says how to play a scenario many times.
+type Series struct {
+	Seed  uint64 // of the first run; the others have those that follow
+	Runs  int
+	Lanes int // how many to play at a time; 0: as many as there are processors
+	// Progress, if not nil, is called after each run, by one goroutine at a time.
+	Progress func(done int)
+	// Play plays a run. Nil: in virtual time.
+	Play func(ctx context.Context, s *Scenario, seed uint64) (*Run, error)
+}
+
+// virtually is Play in the form that a Series has.
+func virtually(_ context.Context, s *Scenario, seed uint64) (*Run, error) { return Play(s, seed), nil }
+
+// PlayMany plays a scenario many times. The first run that has an error is the
+// last.
+func PlayMany(ctx context.Context, s *Scenario, m Series) (*Total, error) {
+	if m.Play == nil {
+		m.Play = virtually
+	}
+	if m.Lanes == 0 {
+		m.Lanes = runtime.GOMAXPROCS(0)
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	t := &Total{Name: s.Name}
 	var lock sync.Mutex
 	var all sync.WaitGroup
-	lanes := runtime.GOMAXPROCS(0)
-	for lane := range lanes {
+	for lane := range m.Lanes {
 		all.Go(func() {
-			for i := lane; i < runs && ctx.Err() == nil; i += lanes {
-				r := Play(s, seed+uint64(i))
+			for i := lane; i < m.Runs && ctx.Err() == nil; i += m.Lanes {
+				r, err := m.Play(ctx, s, m.Seed+uint64(i))
+				if err != nil {
+					stop(err)
+					return
+				}
 				lock.Lock()
-				if t.add(r); progress != nil {
-					progress(t.Runs)
+				if t.add(r); m.Progress != nil {
+					m.Progress(t.Runs)
 				}
 				lock.Unlock()
 			}
 		})
 	}
 	all.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	slices.Sort(t.Delays)
-	return t
+	return t, nil
 }
 
 func (t *Total) add(r *Run) {
@@ -69,6 +97,9 @@ func (t *Total) add(r *Run) {
 		if v := &r.Verdicts[i]; v.Formed >= 0 {
 			t.Delays = append(t.Delays, v.At-v.Formed)
 		}
+	}
+	if t.First == nil || r.Seed < t.First.Seed {
+		t.First = r
 	}
 	if !r.Passed() && (t.Worst == nil || r.Seed < t.Worst.Seed) {
 		t.Worst = r
