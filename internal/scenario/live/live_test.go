@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
 	// longest is how long a play may last: some go round for as long as they may.
-	longest = 5 * time.Second
+	// The longest timeouts by which a deadlock is expected to end are 5 s.
+	longest = 6 * time.Second
 	// most is how many services there are at most on RabbitMQ, which needs seconds
 	// to make a thousand queues, and under the race detector.
 	most = 200
