@@ -82,13 +82,18 @@ func TestAsking(t *testing.T) {
 	open, guarded := httptest.NewServer(api), httptest.NewServer(g.Handler(api))
 	t.Cleanup(open.Close)
 	t.Cleanup(guarded.Close)
+	broker := serve(t)
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "certificate": certificate, "daemon": startDaemon, "stop": stopDaemon,
+		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("WAITGRAPH_SERVER", open.URL)
 			e.Setenv("GUARDED", guarded.URL)
 			e.Setenv("ID", "v1")
+			e.Setenv("BROKER", broker)
+			e.Values[ofDaemon{}] = new(daemon)
 			e.Setenv("PATH", filepath.Dir(binary)+string(filepath.ListSeparator)+e.Getenv("PATH"))
 			return nil
 		},
