@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -106,5 +107,35 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	exit := new(exec.ExitError)
 	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
 		ts.Fatalf("%v, want status %s", err, args[0])
+	}
+}
+
+// TestExitStatusOfDeadlocks has a detector answer what stands and what has ended.
+func TestExitStatusOfDeadlocks(t *testing.T) {
+	const confirmed, suspected = `{"id":"a","status":"confirmed"}`, `{"id":"b","status":"suspected"}`
+	for _, tt := range []struct {
+		name, answer string
+		code, status int
+	}{
+		{"nothing", `{}`, 200, 0},
+		{"suspected", `{"standing":[` + suspected + `],"standing_count":1}`, 200, 0},
+		{"confirmed among others", `{"standing":[` + suspected + `,` + confirmed + `],"standing_count":2}`, 200, 3},
+		{"confirmed that ended unseen", `{"past":[` + confirmed + `]}`, 200, 0},
+		{"problem", `{"detail":"recovering","standing":[` + confirmed + `]}`, 503, 1},
+		{"something else", `<html>`, 200, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(tt.code)
+				_, _ = io.WriteString(w, tt.answer)
+			}))
+			defer s.Close()
+			for _, format := range []string{"text", "json"} {
+				c := command(t, nil, "deadlocks", "--server="+s.URL, "--format="+format)
+				if out, err := c.CombinedOutput(); c.ProcessState.ExitCode() != tt.status {
+					t.Errorf("%s: %v, want status %d: %s", format, err, tt.status, out)
+				}
+			}
+		})
 	}
 }
