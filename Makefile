@@ -38,6 +38,11 @@ dashboards: ## Write Grafana's dashboards, and check them by Grafana's types and
 	else echo 'npm is not installed: dashboards not checked by type'; fi
 	go test -count=1 ./dashboards/grafana
 
+.PHONY: page
+page: ## Build the page of waitgraph run: detector/webpage/page (needs npm)
+	npm ci --prefix detector/webpage/source --ignore-scripts --no-fund --no-audit
+	npm run --prefix detector/webpage/source build -- --outdir=../page
+
 .PHONY: pictures
 pictures: ## Draw the dashboards as they look when the example system deadlocks: docs/images/grafana-*.svg
 	@command -v prometheus >/dev/null || scripts/install prometheus

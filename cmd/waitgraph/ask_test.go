@@ -49,6 +49,8 @@ func (stuck) verdict() history.Deadlock {
 func (stuck) Alive(context.Context) error { return nil }
 func (stuck) Ready() error                { return nil }
 
+func (stuck) State() (httpapi.State, error) { return httpapi.State{Ready: true}, nil }
+
 func (s stuck) Deadlocks(_ context.Context, q history.Query) (httpapi.Deadlocks, error) {
 	d := httpapi.Deadlocks{At: time.Now(), Standing: []history.Deadlock{s.verdict()}, StandingCount: 1, Past: []history.Deadlock{}}
 	if q.Service == "nobody" && q.Process == "a" && q.Limit == 7 && q.Since.Equal(time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)) {

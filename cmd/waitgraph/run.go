@@ -49,6 +49,8 @@ type runCommand struct {
 	OTLPEndpoint     string   `name:"otlp-endpoint" env:"WAITGRAPH_OTLP_ENDPOINT,OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"Where to send each deadlock as an OpenTelemetry span, linked to those that waited: the base URL of OTLP over HTTP. Tokens go into OTEL_EXPORTER_OTLP_HEADERS (default: nowhere)."`
 	ExternalURL      string   `env:"WAITGRAPH_EXTERNAL_URL" placeholder:"URL" help:"Where people find the HTTP API, for links in alerts (default: by the address that is listened to)."`
 
+	TraceURL string `env:"WAITGRAPH_TRACE_URL" placeholder:"URL" help:"Where the page's links to traces lead, with {trace} for the ID, as http://localhost:16686/trace/{trace} (default: no links)."`
+
 	LogFormat string     `env:"WAITGRAPH_LOG_FORMAT" default:"text" enum:"text,json" help:"Form of the log: text, with verdicts in words on standard output, or json (default: ${default})."`
 	LogLevel  slog.Level `env:"WAITGRAPH_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"Least level to log: debug, info, warn or error (default: ${default})."`
 
@@ -91,6 +93,7 @@ func (r *runCommand) Run(ctx context.Context) error {
 		Listen:      r.Listen,
 		Gate:        gate.Config{CertFile: r.TLSCert, KeyFile: r.TLSKey, TokenFile: r.TokenFile, Insecure: r.InsecureListen},
 		History:     history.Config{File: r.History, Age: r.HistoryAge, Size: r.HistorySize},
+		TraceURL:    r.TraceURL,
 		Record:      r.Record, RecordMaxBytes: r.RecordMaxBytes,
 		Alerts:    r.alerts(),
 		Spans:     spansink.Config{Endpoint: r.OTLPEndpoint},

@@ -15,6 +15,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector/history"
 	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/detector/svg"
+	"github.com/waitgraph/waitgraph/detector/webpage"
 )
 
 // System is what the API shows. Its methods are called from many goroutines,
@@ -29,6 +30,9 @@ type System interface {
 	// Deadlock returns the verdict with an ID: the standing one, or else the
 	// latest that has ended. It reports false if none is known.
 	Deadlock(ctx context.Context, id string) (Deadlock, bool, error)
+	// State returns how it is, or an error once the detector has stopped. It does
+	// not disturb the detector.
+	State() (State, error)
 	// Graph returns the graph and the instant at which it was so.
 	Graph(ctx context.Context) (detector.Snapshot, time.Time, error)
 }
@@ -72,7 +76,10 @@ const (
 func NewHandler(s System, metrics http.Handler) http.Handler {
 	a := api{s}
 	mux := http.NewServeMux()
-	get(mux, "/{$}", a.index)
+	for _, path := range webpage.Paths {
+		get(mux, path, webpage.Handler().ServeHTTP)
+	}
+	get(mux, "/api/v1/{$}", a.index)
 	get(mux, "/livez", a.live)
 	get(mux, "/readyz", a.ready)
 	get(mux, "/metrics", metrics.ServeHTTP)
@@ -80,9 +87,14 @@ func NewHandler(s System, metrics http.Handler) http.Handler {
 	get(mux, "/api/v1/deadlocks/{id}", a.deadlock)
 	get(mux, "/api/v1/graph", a.graph)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		problem(w, http.StatusNotFound, "there is nothing at this path; / lists what there is")
+		problem(w, http.StatusNotFound, "there is nothing at this path; /api/v1/ lists what there is")
 	})
-	return http.MaxBytesHandler(limit(maxRequests, mux), maxBody)
+	all := http.NewServeMux()
+	all.Handle("/", limit(maxRequests, mux))
+	streams := http.NewServeMux()
+	get(streams, eventsPath, (&feed{state: s.State}).events)
+	all.Handle(eventsPath, limit(maxStreams, streams))
+	return http.MaxBytesHandler(all, maxBody)
 }
 
 // get registers a handler for GET and HEAD, and a problem for all other methods.
@@ -115,8 +127,11 @@ type api struct {
 	system System
 }
 
+const eventsPath = "/api/v1/events"
+
 const index = `waitgraph: deadlock detector
 
+/
 /livez
 /readyz
 /metrics
@@ -125,6 +140,7 @@ const index = `waitgraph: deadlock detector
 /api/v1/graph?format=json
 /api/v1/graph?format=dot
 /api/v1/graph?format=svg
+/api/v1/events
 `
 
 func (a api) index(w http.ResponseWriter, _ *http.Request) { text(w, index) }

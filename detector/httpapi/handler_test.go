@@ -52,6 +52,8 @@ func (f fakeSystem) Deadlock(_ context.Context, id string) (Deadlock, bool, erro
 	return Deadlock{Deadlock: history.Bare([]explain.Verdict{v})[0], Proof: &proof.Proof{Round: 3}}, id == v.ID, f.err
 }
 
+func (f fakeSystem) State() (State, error) { return State{Started: at, Ready: true}, f.err }
+
 func (f fakeSystem) Graph(context.Context) (detector.Snapshot, time.Time, error) {
 	k := report.Key{Process: "p\n"}
 	m := detector.Member{Key: k, Need: 1, Waits: []detector.Edge{{Wait: report.Wait{Resource: "r", Kind: report.Lock}, Holders: []report.Key{k}}}}
@@ -60,7 +62,11 @@ func (f fakeSystem) Graph(context.Context) (detector.Snapshot, time.Time, error)
 
 func request(t *testing.T, s System, method, path string) (status int, contentType, body string) {
 	t.Helper()
-	h := NewHandler(s, http.NotFoundHandler())
+	return requestOf(t, NewHandler(s, http.NotFoundHandler()), method, path)
+}
+
+func requestOf(t *testing.T, h http.Handler, method, path string) (status int, contentType, body string) {
+	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
 	return w.Code, w.Header().Get("Content-Type"), w.Body.String()
@@ -70,7 +76,10 @@ func TestAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		path, contentType, body string
 	}{
-		{"/", "text/plain; charset=utf-8", "/api/v1/deadlocks\n"},
+		{"/", "text/html; charset=utf-8", `<script src="/assets/main.js"`},
+		{"/deadlocks/v1", "text/html; charset=utf-8", `<script src="/assets/main.js"`},
+		{"/assets/page.css", "text/css; charset=utf-8", "color-scheme"},
+		{"/api/v1/", "text/plain; charset=utf-8", "/api/v1/deadlocks\n"},
 		{"/livez", "text/plain; charset=utf-8", "alive\n"},
 		{"/readyz", "text/plain; charset=utf-8", "ready\n"},
 		{"/api/v1/deadlocks", "application/json", `{"at":"2026-11-21T09:00:00Z","standing":[{"id":"v1",`},
@@ -96,7 +105,7 @@ func TestProblems(t *testing.T) {
 		status       int
 		detail       string
 	}{
-		{fakeSystem{}, http.MethodGet, "/nothing", 404, "there is nothing at this path; / lists what there is"},
+		{fakeSystem{}, http.MethodGet, "/nothing", 404, "there is nothing at this path; /api/v1/ lists what there is"},
 		{fakeSystem{}, http.MethodPost, "/livez", 405, "this can only be read"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/graph?format=png", 400, "format must be json, dot or svg"},
 		{fakeSystem{}, http.MethodGet, "/api/v1/deadlocks?since=tuesday", 400, "since must be a time like 2026-11-21T09:00:00Z"},

@@ -70,6 +70,25 @@ func (s *sidecar) Ready() error {
 	return nil
 }
 
+// State implements httpapi.System.
+func (s *sidecar) State() (httpapi.State, error) {
+	select {
+	case <-s.owner.ended:
+		return httpapi.State{}, errEnded
+	default:
+	}
+	n := s.owner.stats.Load()
+	state := httpapi.State{
+		Started: s.started, Ready: true, TraceURL: s.cfg.TraceURL,
+		Agents: n.Agents, Processes: n.Processes, Waits: n.Waits, Deadlocked: n.Deadlocked,
+		Standing: n.Standing, Confirmed: n.Confirmed, Reports: n.Reports,
+	}
+	if err := s.Ready(); err != nil {
+		state.Ready, state.Reason = false, err.Error()
+	}
+	return state, nil
+}
+
 // standing returns the standing verdicts and the instant at which they were so.
 func (s *sidecar) standing(ctx context.Context) (all []detector.Verdict, at time.Time, err error) {
 	err = s.owner.call(ctx, func() { all, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })

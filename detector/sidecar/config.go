@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -38,6 +40,10 @@ type Config struct {
 	// Gate says who may use the HTTP API. An address that other machines can reach
 	// needs TLS and a token, or Gate.Insecure. Gate.Trouble is the sidecar's.
 	Gate gate.Config
+
+	// TraceURL is where people look at a trace, with {trace} for its ID; empty: the
+	// page shows the ID alone.
+	TraceURL string
 
 	// Record is the folder in which all that the detector is told is recorded,
 	// with what it announces; empty: nothing is. While it is recorded, the
@@ -81,6 +87,9 @@ func (c *Config) Validate() error {
 		if err := c.Gate.Check(c.Listen); err != nil {
 			return err
 		}
+	}
+	if err := checkTraceURL(c.TraceURL); err != nil {
+		return err
 	}
 	if c.Record != "" && c.RecordMaxBytes != 0 && c.RecordMaxBytes < recording.MinMaxBytes {
 		return fmt.Errorf("a recording of %d bytes is too small: at least %d", c.RecordMaxBytes, recording.MinMaxBytes)
@@ -134,4 +143,16 @@ func (c Config) withDefaults() Config {
 		c.Serving = func(httpapi.System) {}
 	}
 	return c
+}
+
+// checkTraceURL refuses what would be no link to a trace.
+func checkTraceURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(strings.ReplaceAll(s, "{trace}", "0"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || !strings.Contains(s, "{trace}") {
+		return errors.New("the URL of traces must be like https://jaeger.example/trace/{trace}")
+	}
+	return nil
 }

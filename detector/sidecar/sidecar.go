@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
@@ -45,7 +46,7 @@ func Run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	cfg = cfg.withDefaults()
-	s := &sidecar{cfg: cfg, owner: newOwner(detector.New(cfg.Detector)), log: logsink.New(cfg.Log)}
+	s := &sidecar{cfg: cfg, started: time.Now().UTC(), owner: newOwner(detector.New(cfg.Detector)), log: logsink.New(cfg.Log)}
 	s.disconnected.Store(&errNotYet)
 	stats := func() detector.Stats { return *s.owner.stats.Load() }
 	metrics, err := promsink.New(cfg.Registry, stats)
@@ -81,10 +82,11 @@ func Run(ctx context.Context, cfg Config) error {
 
 // sidecar is a sidecar that runs.
 type sidecar struct {
-	cfg   Config
-	owner *owner
-	log   *logsink.Log
-	past  past
+	cfg     Config
+	started time.Time
+	owner   *owner
+	log     *logsink.Log
+	past    past
 
 	history *history.Store // nil: nothing outlives the sidecar
 	fail    context.CancelCauseFunc

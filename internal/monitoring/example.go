@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -46,11 +47,11 @@ func Example(ctx context.Context, b Broker) (wait func() error) {
 	return replicas.Wait
 }
 
-// Detector runs one until ctx ends. It returns where its HTTP API is, and a
+// Detector runs one until ctx ends, on a port of its own unless cfg names one. It returns where its HTTP API is, and a
 // function that waits until it is gone.
 func Detector(ctx context.Context, cfg sidecar.Config) (address string, wait func() error, err error) {
 	listening, ended := make(chan string, 1), make(chan error, 1)
-	cfg.Listen = "127.0.0.1:0"
+	cfg.Listen = cmp.Or(cfg.Listen, "127.0.0.1:0")
 	cfg.Listening = func(a net.Addr) { listening <- a.String() }
 	go func() { ended <- sidecar.Run(ctx, cfg) }()
 	wait = func() error { return <-ended }
