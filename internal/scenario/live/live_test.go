@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waitgraph/waitgraph/internal/brokertest"
-	"github.com/waitgraph/waitgraph/internal/minibroker"
 	"github.com/waitgraph/waitgraph/internal/scenario"
 )
 
@@ -106,13 +105,7 @@ func TestUnsupported(t *testing.T) {
 // A scenario that is not as it expects to be is told apart from one that is.
 func TestUnexpected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broker := minibroker.New()
-		defer broker.Close()
-		s, err := Open(t.Context(), Config{URL: "amqp://guest:guest@embedded/", Dial: broker.Dial})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
+		s := embedded(t)
 		one, err := scenario.Parse("it", []byte("# It.\nservices: {a: {does: {call: a}}}\nsessions: {s: {call: a}}\nexpect: silence\n"))
 		if err != nil {
 			t.Fatal(err)
