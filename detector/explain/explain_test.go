@@ -1,7 +1,11 @@
 package explain
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -212,3 +216,33 @@ func TestJSON(t *testing.T) {
 		t.Errorf("-want +got:\n%s", d)
 	}
 }
+
+// TestWriteGraph compares what is written piece by piece with the whole.
+func TestWriteGraph(t *testing.T) {
+	var s detector.Snapshot
+	for n := range 4 {
+		var written bytes.Buffer
+		if err := WriteGraph(&written, s, at); err != nil {
+			t.Fatal(err)
+		}
+		var got, want any
+		whole, err := json.Marshal(OfGraph(s, at))
+		if err := errors.Join(err, json.Unmarshal(whole, &want), json.Unmarshal(written.Bytes(), &got)); err != nil {
+			t.Fatalf("%v in %s", err, written.Bytes())
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("with %d processes (-want +got):\n%s", n, d)
+		}
+		name := fmt.Sprintf(`p%d"processes":[]`, n)
+		s.Processes = append(s.Processes, detector.Process{Member: detector.Member{Key: report.Key{Process: name}, Need: 1}, Hint: true})
+		s.Pools = append(s.Pools, detector.Pool{Queue: name, Workers: n})
+	}
+	if err := WriteGraph(gone{}, s, at); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("to one who has gone: %v", err)
+	}
+}
+
+// gone takes nothing.
+type gone struct{}
+
+func (gone) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

@@ -1,6 +1,11 @@
 package explain
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
@@ -39,8 +44,38 @@ func OfGraph(s detector.Snapshot, at time.Time) Graph {
 		g.Pools[i] = Pool{p.Queue, p.Workers, p.Blocked, p.Waiting, p.LastWorker}
 	}
 	for i := range s.Processes {
-		p := &s.Processes[i]
-		g.Processes[i] = Node{Process: process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}
+		g.Processes[i] = node(&s.Processes[i])
 	}
 	return g
+}
+
+func node(p *detector.Process) Node {
+	return Node{Process: process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}
+}
+
+// WriteGraph writes the JSON of OfGraph process by process, so that what it
+// takes does not grow with the graph.
+func WriteGraph(w io.Writer, s detector.Snapshot, at time.Time) error {
+	rest, err := json.Marshal(OfGraph(detector.Snapshot{Pools: s.Pools}, at))
+	if err != nil {
+		return fmt.Errorf("write graph: %w", err)
+	}
+	const none = `"processes":[]`
+	head, tail, _ := bytes.Cut(rest, []byte(none))
+	b := bufio.NewWriterSize(w, 64<<10)
+	_, _ = fmt.Fprintf(b, `%s"processes":[`, head) // a bufio.Writer keeps its error
+	e := json.NewEncoder(b)
+	for i := range s.Processes {
+		if i > 0 {
+			_ = b.WriteByte(',')
+		}
+		if err := e.Encode(node(&s.Processes[i])); err != nil {
+			return fmt.Errorf("write graph: %w", err)
+		}
+	}
+	_, _ = fmt.Fprintf(b, "]%s\n", tail)
+	if err := b.Flush(); err != nil {
+		return fmt.Errorf("write graph: %w", err)
+	}
+	return nil
 }

@@ -211,7 +211,8 @@ func (a api) graph(w http.ResponseWriter, r *http.Request) {
 	case format == "svg":
 		drawSVG(w, explain.OfGraph(s, at))
 	default:
-		answer(w, explain.OfGraph(s, at))
+		w.Header().Set("Content-Type", "application/json")
+		_ = explain.WriteGraph(w, s, at) // the client may have gone
 	}
 }
 
