@@ -47,7 +47,7 @@
 #define DROPS 0
 #endif
 #ifndef CAP
-#define CAP 3 /* reports on their way; one heartbeat of each agent leaves room */
+#define CAP 3 /* reports on their way: one heartbeat of each agent leaves room */
 #endif
 
 #define BIT(i) (1 << (i))
