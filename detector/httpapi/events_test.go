@@ -1,12 +1,12 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,6 +18,9 @@ type stream struct {
 	*httptest.ResponseRecorder
 	stuck    bool
 	deadline time.Time
+
+	mu   sync.Mutex
+	text string // all that was written
 }
 
 func (s *stream) SetReadDeadline(time.Time) error { return nil }
@@ -32,8 +35,13 @@ func (s *stream) Write(b []byte) (int, error) {
 		time.Sleep(time.Until(s.deadline))
 		return 0, errors.New("timeout")
 	}
-	return s.ResponseRecorder.Write(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.text += string(b)
+	return len(b), nil
 }
+
+func (s *stream) Flush() {}
 
 // watch opens a stream in a bubble, and returns it with what is closed at its end.
 func watch(ctx context.Context, f *feed, stuck bool) (*stream, <-chan struct{}) {
@@ -46,15 +54,20 @@ func watch(ctx context.Context, f *feed, stuck bool) (*stream, <-chan struct{}) 
 	return s, ended
 }
 
-func (s *stream) told() int { return strings.Count(s.Body.String(), "event: state\ndata: {") }
+// told returns how many events were written, and all of their text.
+func (s *stream) told() (n int, text string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Count(s.text, "event: state\ndata: {"), s.text
+}
 
 func TestEventsTellWhatChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var standing atomic.Int64
 		var stopped atomic.Bool
-		asked := 0
+		var asked atomic.Int64
 		f := &feed{state: func() (State, error) {
-			asked++
+			asked.Add(1)
 			if stopped.Load() {
 				return State{}, errors.New("the detector has stopped")
 			}
@@ -64,25 +77,24 @@ func TestEventsTellWhatChanges(t *testing.T) {
 		one, oneEnded := watch(ctx, f, false)
 		two, twoEnded := watch(t.Context(), f, false)
 		time.Sleep(lookEvery * 10)
-		synctest.Wait()
-		if one.told() != 1 || two.told() != 1 {
-			t.Errorf("told %d and %d times of what is new once:\n%s", one.told(), two.told(), one.Body)
+		for _, s := range []*stream{one, two} {
+			if n, text := s.told(); n != 1 {
+				t.Errorf("told %d times of what is new once:\n%s", n, text)
+			}
 		}
-		if asked > 11 {
-			t.Errorf("asked %d times in %v, as often as there are clients", asked, lookEvery*10)
+		if n := asked.Load(); n > 11 {
+			t.Errorf("asked %d times in %v, as often as there are clients", n, lookEvery*10)
 		}
 		standing.Store(1)
 		time.Sleep(lookEvery * 2)
-		synctest.Wait()
-		if !bytes.Contains(one.Body.Bytes(), []byte(`"standing":1`)) || one.told() != 2 {
-			t.Errorf("a deadlock is not told of:\n%s", one.Body)
+		if n, text := one.told(); n != 2 || !strings.Contains(text, `"standing":1`) {
+			t.Errorf("a deadlock is not told of:\n%s", text)
 		}
 		leave()
 		<-oneEnded
 		time.Sleep(tellEvery + lookEvery)
-		synctest.Wait()
-		if two.told() != 3 {
-			t.Errorf("told %d times, want the same again after %v", two.told(), tellEvery)
+		if n, _ := two.told(); n != 3 {
+			t.Errorf("told %d times, want the same again after %v", n, tellEvery)
 		}
 		stopped.Store(true)
 		<-twoEnded
