@@ -3,12 +3,13 @@ package alertsink
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/waitgraph/waitgraph/internal/secret"
 )
 
 // maxReceivers is how many receivers of one form there can be.
@@ -110,7 +111,7 @@ func (r *Receivers) validate(what string, more func(*url.URL) error) error {
 			return fmt.Errorf("unusable URL of %s %d: %w", what, i+1, err)
 		case seen[u.String()]:
 			return fmt.Errorf("%s %d (%s) is named twice", what, i+1, shown(u))
-		case authenticated && u.Scheme == "http" && !loopback(u.Hostname()):
+		case authenticated && u.Scheme == "http" && !secret.Loopback(u.Hostname()):
 			return fmt.Errorf("%s %s is another machine: a token must be sent to it by https", what, shown(u))
 		}
 		seen[u.String()] = true
@@ -157,7 +158,3 @@ func parse(s string) (*url.URL, error) {
 
 // shown returns how logs and errors name a URL.
 func shown(u *url.URL) string { return u.Scheme + "://" + u.Host }
-
-func loopback(host string) bool {
-	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
-}

@@ -55,6 +55,9 @@ func New(cfg Config) (*Client, error) {
 			return nil, fmt.Errorf("read token: %w", err)
 		}
 	}
+	if c.token != "" && base.Scheme == "http" && !secret.Loopback(base.Hostname()) {
+		return nil, fmt.Errorf("%s is another machine: a token must be sent to it by https", base.Host)
+	}
 	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	if cfg.CAFile != "" {
 		if transport.TLSClientConfig, err = trust(cfg.CAFile); err != nil {

@@ -68,6 +68,7 @@ func TestUnusableConfigurations(t *testing.T) {
 		{"a broken one with a password", Config{Server: "http://u:secret%zz@h/"}, badURL},
 		{"no token file", Config{Server: "http://h", TokenFile: "/nowhere"}, "read token: stat /nowhere"},
 		{"an empty token", Config{Server: "http://h", TokenFile: file(t, "\n")}, "read token: it is empty"},
+		{"a token in the clear", Config{Server: "http://h", Token: "secret"}, "h is another machine: a token must be sent to it by https"},
 		{"no certificates", Config{Server: "https://h", CAFile: "/nowhere"}, "read certificates: open /nowhere"},
 		{"none in the file", Config{Server: "https://h", CAFile: file(t, "secret")}, "holds none"},
 	} {

@@ -1,11 +1,13 @@
 // Package secret reads tokens from files: from those of a secret store, with a
-// newline at the end or without, and from nothing that could block.
+// newline at the end or without, and from nothing that could block. It knows
+// where they may be sent in the clear.
 package secret
 
 import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strings"
 )
@@ -46,4 +48,10 @@ func Trim(s string) (string, error) {
 		return "", errors.New("it has several lines or control characters")
 	}
 	return s, nil
+}
+
+// Loopback reports whether a host, by its name or address, is this machine, which
+// a token reaches without having been on any network.
+func Loopback(host string) bool {
+	return strings.EqualFold(host, "localhost") || net.ParseIP(host).IsLoopback()
 }
