@@ -3,15 +3,18 @@ package browser
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"go.opentelemetry.io/otel"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
-	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/gate"
 	"github.com/waitgraph/waitgraph/detector/sidecar"
 	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/internal/monitoring"
@@ -40,12 +43,11 @@ func newSystem(t *testing.T, b brokertest.Broker) *system {
 }
 
 // detect runs a detector, and returns where it is found and what stops it.
-func (s *system) detect(listen string, verdict func(detector.Announce)) (address string, stop func()) {
+func (s *system) detect(cfg sidecar.Config) (address string, stop func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.ctx)
-	address, wait, err := monitoring.Detector(ctx, sidecar.Config{
-		URL: s.broker.URL, Dial: s.broker.Dial, Listen: listen, OnVerdict: verdict, TraceURL: "http://localhost:16686/trace/{trace}",
-	})
+	cfg.URL, cfg.Dial, cfg.TraceURL = s.broker.URL, s.broker.Dial, "http://localhost:16686/trace/{trace}"
+	address, wait, err := monitoring.Detector(ctx, cfg)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -73,6 +75,36 @@ func (s *system) deadlock() (enough func()) {
 	}
 }
 
+// TestLogin comes to a page by its token, and is asked for it anew when it is changed.
+func TestLogin(t *testing.T) {
+	brokertest.InRealTime(t, func(t *testing.T, b brokertest.Broker) {
+		token := filepath.Join(t.TempDir(), "token")
+		write := func(text string) {
+			if err := os.WriteFile(token, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("a token of the test")
+		s := newSystem(t, b)
+		address, stop := s.detect(sidecar.Config{Gate: gate.Config{TokenFile: token}})
+		page := open(t, "http://"+address+"/deadlocks?process=x")
+		page.see("The token of this detector")
+		page.do(chromedp.SendKeys(chromedp.CSS("#token"), "a guess, and a wrong one"+kb.Enter))
+		page.see("That is not the token")
+		page.do(chromedp.SendKeys(chromedp.CSS("#token"), "a token of the test"+kb.Enter))
+		page.see("Nothing wrong", "No deadlock stands")
+		if at := value[string](page, `location.pathname + location.search`); at != "/deadlocks?process=x" {
+			t.Errorf("it led to %s", at)
+		}
+		stop()
+		write("another token of the test")
+		_, stop = s.detect(sidecar.Config{Listen: address, Gate: gate.Config{TokenFile: token}})
+		defer stop()
+		page.see("The token of this detector")
+		page.do(chromedp.Navigate("about:blank"))
+	}, "service_a.compute", "service_b.compute")
+}
+
 // TestDeadlockAppears follows a deadlock on a page that is never loaded again,
 // though the detector restarts under it.
 func TestDeadlockAppears(t *testing.T) {
@@ -83,7 +115,7 @@ func deadlockAppears(t *testing.T, b brokertest.Broker) {
 	otel.SetTracerProvider(sdk.NewTracerProvider())
 	t.Cleanup(func() { otel.SetTracerProvider(noop.NewTracerProvider()) })
 	s := newSystem(t, b)
-	address, stop := s.detect("", func(detector.Announce) {})
+	address, stop := s.detect(sidecar.Config{})
 	page := open(t, "http://"+address)
 	page.do(chromedp.Evaluate[chromedp.Void](`window.loaded = "once"`))
 	page.see("Nothing wrong", "Nobody waits for anybody")
@@ -111,7 +143,7 @@ func deadlockAppears(t *testing.T, b brokertest.Broker) {
 	page.see("Nothing wrong")
 	stop()
 	page.see("Connecting again")
-	_, stop = s.detect(address, func(detector.Announce) {})
+	_, stop = s.detect(sidecar.Config{Listen: address})
 	defer stop()
 	page.see("Nothing wrong")
 	if once := value[string](page, `window.loaded`); once != "once" {
