@@ -135,5 +135,5 @@ function arrowsOf(graph: Graph, known: Map<string, Node>, boxes: Map<string, Box
       }
     }
   }
-  return [...arrows.values()];
+  return [...arrows.values()].sort((a, b) => gravity[a.state] - gravity[b.state]); // the core is drawn last, on top
 }

@@ -110,7 +110,7 @@ function Canvas({ placed, turn }: { placed: Placed; turn: Turn }) {
       </div>
       <svg ref={svg} role="group" aria-label={inWords(placed)} tabindex={0}>
         <defs>
-          {['core', 'stuck', 'blocked'].map((s) => (
+          {['core', 'stuck', 'young', 'aging', 'old'].map((s) => (
             <marker key={s} id={`head-${s}`} class={s} viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
               <path d="M0 0L8 4L0 8z" />
             </marker>
@@ -124,8 +124,8 @@ function Canvas({ placed, turn }: { placed: Placed; turn: Turn }) {
             </g>
           ))}
           {placed.arrows.map((a) => (
-            <g key={`${a.from} ${a.to}`} class={`arrow ${a.state} ${ageOf(a.age)}`}>
-              <path d={a.path} marker-end={`url(#head-${a.state})`} />
+            <g key={`${a.from} ${a.to}`} class={`arrow ${kindOf(a)}`}>
+              <path d={a.path} marker-end={`url(#head-${kindOf(a)})`} />
               <text x={a.x} y={a.y - 5}>{`${a.label}, ${span(a.age)}`}</text>
             </g>
           ))}
@@ -163,7 +163,11 @@ function BoxView({ box: b, turn }: { box: Placed['boxes'][number]; turn: Turn })
 
 const inState = { core: 'in the core of a deadlock', stuck: 'blocked behind a deadlock', blocked: 'blocked', free: 'not blocked' };
 
-const ageOf = (ms: number): string => (ms < 1000 ? 'young' : ms < 5000 ? 'aging' : 'old');
+/** Arrows show of a wait that it is part of a deadlock, or else how long it has lasted. */
+function kindOf(a: Placed['arrows'][number]): string {
+  if (a.state !== 'blocked') return a.state;
+  return a.age < 1000 ? 'young' : a.age < 5000 ? 'aging' : 'old';
+}
 
 const cut = (s: string): string => (s.length > 34 ? `${s.slice(0, 33)}…` : s);
 
@@ -180,6 +184,9 @@ function Legend() {
       <li class="stuck">blocked behind it</li>
       <li class="blocked">blocked</li>
       <li class="free">not blocked</li>
+      <li class="line young">waits for less than 1 s</li>
+      <li class="line aging">1 to 5 s</li>
+      <li class="line old">longer</li>
     </ul>
   );
 }

@@ -1,5 +1,5 @@
-// Where boxes and arrows lie: in layers, by dagre, or where they are too many
-// for that in a grid. Each service is a cluster.
+// Where boxes and arrows lie: in layers, by dagre, or in a grid where they are too
+// many for that, or the layers too many to be read. Each service is a cluster.
 import dagre from '@dagrejs/dagre';
 import type { Arrow, Box, Picture } from './fold';
 
@@ -36,14 +36,18 @@ const margin = 16;
 /** What dagre lays out in a fraction of a second, however it is connected. */
 const layered = { boxes: 60, arrows: 120 };
 
+/** Layers wider than this, in pixels, would have to be made too small to read. */
+const legible = 2400;
+
 let last: { shape: string; geometry: Geometry } | undefined;
 
 /** Lays the picture out; one of the same shape as the last stays where it was. */
 export function layout(p: Picture): Placed {
   const shape = JSON.stringify([p.boxes.map((b) => [b.id, b.label, b.detail.length]), p.arrows.map((a) => [a.from, a.to, a.label.length])]);
   if (last?.shape !== shape) {
-    const small = p.boxes.length <= layered.boxes && p.arrows.length <= layered.arrows;
-    last = { shape, geometry: small ? inLayers(p) : inGrid(p) };
+    const few = p.boxes.length <= layered.boxes && p.arrows.length <= layered.arrows;
+    const layers = few ? inLayers(p) : undefined;
+    last = { shape, geometry: layers && layers.width <= legible ? layers : inGrid(p) };
   }
   const { boxes, arrows, ...rest } = last.geometry;
   return {
@@ -80,9 +84,9 @@ function inLayers(p: Picture): Geometry {
 
 /** Services beside each other as long as they fit, and in each its boxes row by row. */
 function inGrid(p: Picture): Geometry {
-  const gap = 24;
+  const gap = p.boxes.length <= layered.boxes ? 90 : 24; // room for what arrows say
   const row = 70;
-  const wide = 210 * Math.ceil(Math.sqrt(p.boxes.length * 1.2));
+  const wide = (180 + gap) * Math.ceil(Math.sqrt(p.boxes.length * 1.2));
   const at = new Map<string, Rect>();
   const clusters: Geometry['clusters'] = [];
   let [x, y, lowest, width] = [margin, margin, 0, 0];
