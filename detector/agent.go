@@ -16,6 +16,7 @@ type agent struct {
 	mentioned     time.Time
 	lost          bool      // its lease ran out, or it is over
 	over          bool      // it has ended, for all that is known: lost after it was heard, or a later incarnation was heard
+	silent        bool      // its lease ran out, and it did not say why
 	synced        bool      // its last digest matched
 	agreed        time.Time // when a digest last matched
 	pulled        time.Time
@@ -88,7 +89,7 @@ func (d *Detector) hear(a *agent) bool {
 		}
 	}
 	back, was := a.lost, a.over
-	a.heard, a.lost, a.over = d.now, false, false
+	a.heard, a.lost, a.over, a.silent = d.now, false, false, false
 	if back {
 		d.trust(a)
 	}
@@ -181,6 +182,7 @@ func (d *Detector) expireLeases() {
 			}
 		}
 		d.end(a, unknownCause)
+		a.silent = true
 	}
 }
 

@@ -159,7 +159,10 @@ func (d *Detector) awaited(n *node) bool {
 func (d *Detector) Stats() Stats {
 	s := d.stats
 	for _, a := range d.agents {
-		if !a.lost && !a.heard.IsZero() {
+		switch {
+		case a.silent && d.newest[a.id.Name] == a:
+			s.Silent++
+		case !a.lost && !a.heard.IsZero():
 			s.Agents++
 		}
 	}

@@ -23,6 +23,7 @@ type Process struct {
 type Stats struct {
 	// Gauges.
 	Agents      int  // heard within their lease
+	Silent      int  // agents whose lease ran out less than 30 s ago, and whose OS process may live on
 	Processes   int  // known to be blocked
 	Waits       int  // resources waited for
 	Deadlocked  int  // processes in the deadlocked set

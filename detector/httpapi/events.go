@@ -15,6 +15,7 @@ type State struct {
 	Reason  string    `json:"reason,omitempty"` // why it is not ready
 
 	Agents     int `json:"agents"`     // heard within their lease
+	Silent     int `json:"silent"`     // agents whose lease has just run out: what became of them nobody knows
 	Processes  int `json:"processes"`  // known to be blocked
 	Waits      int `json:"waits"`      // resources waited for
 	Deadlocked int `json:"deadlocked"` // processes in the deadlocked set

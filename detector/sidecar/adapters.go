@@ -80,7 +80,7 @@ func (s *sidecar) State() (httpapi.State, error) {
 	n := s.owner.stats.Load()
 	state := httpapi.State{
 		Started: s.started, Ready: true, TraceURL: s.cfg.TraceURL,
-		Agents: n.Agents, Processes: n.Processes, Waits: n.Waits, Deadlocked: n.Deadlocked,
+		Agents: n.Agents, Silent: n.Silent, Processes: n.Processes, Waits: n.Waits, Deadlocked: n.Deadlocked,
 		Standing: n.Standing, Confirmed: n.Confirmed, Reports: n.Reports,
 	}
 	if err := s.Ready(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 // for the next, and the others for one of its service or of the next.
 type frozen struct {
 	at      time.Time
+	silent  bool // whether the deadlock is gone, and an agent too
 	core    []detector.Member
 	members []detector.Process
 }
@@ -68,6 +70,9 @@ func (f *frozen) Alive(context.Context) error { return nil }
 func (f *frozen) Ready() error                { return nil }
 
 func (f *frozen) State() (httpapi.State, error) {
+	if f.silent {
+		return httpapi.State{Started: f.at, Ready: true, Agents: 1, Silent: 1}, nil
+	}
 	return httpapi.State{
 		Started: f.at, Ready: true, Agents: 2, Processes: len(f.members), Standing: 1, Confirmed: 1, Deadlocked: 4,
 		Reports: uint64(time.Now().UnixMilli()), TraceURL: "http://localhost:16686/trace/{trace}", //nolint:gosec // it is after 1970
@@ -116,6 +121,17 @@ func TestAccessible(t *testing.T) {
 	}
 	if value[bool](page, `Boolean(window.owned || document.querySelector("img"))`) {
 		t.Error("a name became an element")
+	}
+}
+
+// TestSilent shows that a page on which nothing is wrong says what it cannot know.
+func TestSilent(t *testing.T) {
+	f := newFrozen(12, 3)
+	f.silent = true
+	page := open(t, f.serve(t))
+	page.see("1 agent has fallen silent")
+	if strings.Contains(page.text(), "Nothing wrong") {
+		t.Error("it says that nothing is wrong")
 	}
 }
 

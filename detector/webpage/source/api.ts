@@ -6,6 +6,7 @@ export interface State {
   ready: boolean;
   reason?: string;
   agents: number;
+  silent: number;
   processes: number;
   waits: number;
   deadlocked: number;
