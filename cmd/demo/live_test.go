@@ -28,7 +28,7 @@ expect: silence
 			args: []string{"calm.yaml", "reentrant.yaml", "paused.yaml"}, status: 2,
 			stderr: []string{
 				"reentrant: not possible on real services: a is reentrant; say --virtual",
-				"paused: not possible on real services: of the faults only kill process is possible, not pause detector; say --virtual",
+				"paused: not possible on real services: fault pause detector; say --virtual",
 			},
 		},
 	} {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/waitgraph/waitgraph/internal/brokertest"
+	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/scenario"
 )
 
@@ -89,7 +91,7 @@ func TestUnsupported(t *testing.T) {
 		"services: {a: {buffer: 1}}",
 		"services: {a: {workers: 2, prefetch: 2}}",
 		"services: {a: }\nfaults: [{at: 1s, kill: {replica: a}}]",
-		"services: {a: }\nfaults: [{at: 1s, pause: {process: a}, for: 1s}]",
+		"services: {a: }\nfaults: [{at: 1s, pause: {replica: a}, for: 1s}]",
 		"services: {a: }\nfaults: [{at: 1s, kill: detector}]",
 	} {
 		one, err := scenario.Parse("it", []byte("# It.\n"+text+"\nsessions: {s: {call: a}}\nexpect: either\n"))
@@ -147,4 +149,33 @@ func library(t *testing.T) (all []*scenario.Scenario) {
 		all = append(all, one)
 	}
 	return all
+}
+
+// A process that is paused stops at its next step, whether it has any or none.
+func TestPaused(t *testing.T) {
+	for _, tt := range []struct {
+		does, at string
+		want     time.Duration // when the answer comes
+	}{
+		{"[]", "0s", 3 * time.Second},
+		{"{wait: 2s}", "0s", 5 * time.Second},
+		{"{wait: 4s}", "1s", 4 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := embedded(t)
+			one, err := scenario.Parse("it", []byte("# It.\nservices: {a: {does: "+tt.does+
+				"}}\nsessions: {s: [{wait: 1ms}, {call: a}]}\nfaults: [{at: "+tt.at+", pause: {process: a}, for: 3s}]\nexpect: silence\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.Play(t.Context(), one, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(r.Log, func(e runlog.Entry) bool { return e.Kind == runlog.End })
+			if !r.Passed() || i < 0 || r.Log[i].At.Round(100*time.Millisecond) != tt.want {
+				t.Errorf("%s: passed %v, log %v, want the answer at %v", tt.does, r.Passed(), r.Log, tt.want)
+			}
+		})
+	}
 }

@@ -209,7 +209,11 @@ func (p *play) befall(ctx context.Context, f scenario.Fault) {
 		return
 	}
 	for _, one := range p.procs {
-		if slices.Contains(f.Names, one.name) {
+		switch {
+		case !slices.Contains(f.Names, one.name):
+		case f.Action == scenario.Pause:
+			one.pause(f.Lasting)
+		default:
 			one.kill(f.Lasting)
 		}
 	}

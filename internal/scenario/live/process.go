@@ -32,7 +32,8 @@ type process struct {
 	does    []scenario.Step
 	rng     *rand.Rand
 
-	life *life // nil while it is down; guarded by the journal
+	life   *life     // nil while it is down; guarded by the journal
+	paused time.Time // until when it does nothing; guarded by the journal
 }
 
 // life is a process from its start to its end. What changes of it is guarded by
@@ -153,6 +154,28 @@ func (p *process) kill(lasting time.Duration) {
 		lasting = -1
 	}
 	l.fall(lasting, errKilled)
+}
+
+// pause makes the process stop at its next step, for a time.
+func (p *process) pause(lasting time.Duration) {
+	p.play.journal.mu.Lock()
+	defer p.play.journal.mu.Unlock()
+	if until := time.Now().Add(lasting); until.After(p.paused) {
+		p.paused = until
+	}
+}
+
+// still waits for as long as the process is paused.
+func (p *process) still(ctx context.Context) error {
+	p.play.journal.mu.Lock()
+	left := time.Until(p.paused)
+	p.play.journal.mu.Unlock()
+	if left <= 0 {
+		return nil
+	}
+	over := p.play.journal.timer()
+	defer over()
+	return pause(ctx, left)
 }
 
 // fall is the end of a life: what the process has is gone, and it answers nobody.

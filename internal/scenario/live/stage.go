@@ -60,8 +60,8 @@ func Supported(s *scenario.Scenario) error {
 		}
 	}
 	for _, f := range s.Faults {
-		if f.Action != scenario.Kill || f.Part != scenario.Process {
-			return no("of the faults only kill process is possible, not %s %s", f.Action, f.Part)
+		if f.Part != scenario.Process {
+			return no("fault %s %s", f.Action, f.Part)
 		}
 	}
 	return nil

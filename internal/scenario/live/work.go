@@ -36,6 +36,9 @@ func (w *work) run(ctx context.Context, steps []scenario.Step) error {
 // do does one step after the other. Steps are nested no deeper than a file.
 func (w *work) do(ctx context.Context, steps []scenario.Step) error {
 	for i := range steps {
+		if err := w.still(ctx); err != nil {
+			return err
+		}
 		if err := w.step(ctx, &steps[i]); err != nil {
 			return err
 		}
@@ -43,7 +46,7 @@ func (w *work) do(ctx context.Context, steps []scenario.Step) error {
 			return context.Cause(ctx)
 		}
 	}
-	return nil
+	return w.still(ctx) // where there are no steps, too
 }
 
 func (w *work) step(ctx context.Context, s *scenario.Step) error {
