@@ -21,6 +21,7 @@ type host struct {
 	agent  *tracing.Agent // nil: nobody watches
 	export func()         // ends the reports
 	conn   *amqprpc.Conn
+	line   *line // of conn; nil: nobody cuts it
 }
 
 // hosts is how many OS processes a stage has. All plays share them, since a

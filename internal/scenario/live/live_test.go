@@ -2,11 +2,13 @@ package live
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,4 +180,41 @@ func TestPaused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A replica whose connection is cut crashes, whoever of it is watched, and works
+// again; nobody else does.
+func TestDropped(t *testing.T) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		dial := b.Dial
+		if dial == nil {
+			dial = net.Dial
+		}
+		var dialed atomic.Int32
+		s, err := Open(t.Context(), Config{URL: b.URL, Dial: func(network, addr string) (net.Conn, error) {
+			dialed.Add(1)
+			return dial(network, addr)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		one, err := scenario.Parse("it", []byte("# It.\nservices:\n  a: {workers: 2, unwatched: 1, prefetch: 1, does: {wait: 1ms}}\n  b: {does: {wait: 1ms}}\n"+
+			"sessions: {s: [{wait: 1s}, {call: a}, {call: a}, {call: b}]}\nfaults: [{at: 500ms, drop: a}]\nexpect: silence\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := dialed.Load()
+		r, err := s.Play(t.Context(), one, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Passed() || !r.Terminated || len(r.Crashes) != 2 || r.Crashes[0].Process != "a#1" || r.Crashes[1].Process != "a#2" {
+			t.Errorf("passed %v, over %v, crashed %v, want that a#1 and a#2 do", r.Passed(), r.Terminated, r.Crashes)
+		}
+		// The watched and the unwatched have one to publish and one to consume, twice.
+		if n := dialed.Load() - before; n != 8 {
+			t.Errorf("%d connections were opened, want 4 and, once they are cut, 4 again", n)
+		}
+	})
 }

@@ -55,6 +55,7 @@ type play struct {
 	hosts   map[string]*host // by replica
 	guards  map[string]*guard
 	procs   []*process
+	apart   []*host        // with connections that nobody else has
 	running sync.WaitGroup // of the processes and faults
 }
 
@@ -64,6 +65,11 @@ const hearing = time.Second
 
 // run plays until the journal is closed. When it returns, nothing runs any more.
 func (p *play) run(ctx context.Context, seed uint64) error {
+	defer func() {
+		for _, h := range p.apart {
+			h.conn.Close()
+		}
+	}()
 	if err := p.furnish(ctx, seed); err != nil {
 		return err
 	}
@@ -131,6 +137,9 @@ func (p *play) furnish(ctx context.Context, seed uint64) error {
 		one := &p.s.Sessions[i]
 		p.add(&process{name: one.Name, does: one.Does}, scenario.Sessions, !one.Unwatched, seed)
 	}
+	if err := p.part(ctx); err != nil {
+		return err
+	}
 	return p.queues(ctx, func(ch *amqp.Channel, service *scenario.Service) error {
 		_, err := p.declare(ch, service.Name)
 		return err
@@ -139,7 +148,8 @@ func (p *play) furnish(ctx context.Context, seed uint64) error {
 
 // add gives a process its place and its own chance.
 func (p *play) add(one *process, replica string, watched bool, seed uint64) {
-	one.play, one.host, one.rng = p, p.host(replica), mathrand.New(mathrand.NewPCG(seed, uint64(len(p.procs)))) //nolint:gosec // no secret
+	one.play, one.replica, one.host = p, replica, p.host(replica)
+	one.rng = mathrand.New(mathrand.NewPCG(seed, uint64(len(p.procs)))) //nolint:gosec // no secret
 	if !watched {
 		one.host = p.stage.stranger
 		p.journal.note(runlog.Entry{Kind: runlog.Hide, Process: one.name})
@@ -208,13 +218,17 @@ func (p *play) befall(ctx context.Context, f scenario.Fault) {
 	if pause(ctx, f.At) != nil {
 		return
 	}
+	if f.Action == scenario.Drop {
+		p.drop(f)
+		return
+	}
 	for _, one := range p.procs {
 		switch {
 		case !slices.Contains(f.Names, one.name):
 		case f.Action == scenario.Pause:
 			one.pause(f.Lasting)
 		default:
-			one.kill(f.Lasting)
+			one.kill(f.Lasting, errKilled)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 var (
 	errOver    = errors.New("the play is over")
 	errKilled  = errors.New("killed")
+	errDropped = errors.New("connection lost")
 	errTimeout = errors.New("no answer in time")
 	errGivenUp = errors.New("given up") // the process goes on
 )
@@ -27,6 +28,7 @@ var (
 type process struct {
 	play    *play
 	name    string
+	replica string
 	host    *host
 	service *scenario.Service // nil: a session
 	does    []scenario.Step
@@ -110,7 +112,9 @@ func (l *life) handle(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 		j.lose(one)
 		return nil, amqprpc.ErrNoAnswer
 	}
-	l.take(one)
+	if !l.take(one) { // it comes again, from a connection that was lost
+		return nil, amqprpc.ErrNoAnswer
+	}
 	steps := l.does
 	if one.own {
 		steps = one.does
@@ -143,7 +147,7 @@ func (p *process) session(ctx context.Context) {
 }
 
 // kill ends the process, for good or for a time.
-func (p *process) kill(lasting time.Duration) {
+func (p *process) kill(lasting time.Duration, cause error) {
 	p.play.journal.mu.Lock()
 	l := p.life
 	p.play.journal.mu.Unlock()
@@ -153,7 +157,7 @@ func (p *process) kill(lasting time.Duration) {
 	if lasting == 0 {
 		lasting = -1
 	}
-	l.fall(lasting, errKilled)
+	l.fall(lasting, cause)
 }
 
 // pause makes the process stop at its next step, for a time.
@@ -235,13 +239,23 @@ func (l *life) write(change func(), entries ...runlog.Entry) bool {
 	return true
 }
 
-// take begins to work on a request.
-func (l *life) take(r *request) {
+// take begins to work on a request. It reports whether that is not over yet.
+func (l *life) take(r *request) (fresh bool) {
 	var entries []runlog.Entry
 	if r.awaited {
 		entries = append(entries, runlog.Entry{Kind: runlog.Take, Process: l.name, Resource: r.name()})
 	}
-	l.write(func() { l.request, l.answered = r, false }, entries...)
+	j := l.play.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r.done {
+		return false
+	}
+	if !l.dead {
+		l.request, l.answered = r, false
+		j.write(entries...)
+	}
+	return true
 }
 
 // settle writes that the request is answered, and perhaps done. It reports

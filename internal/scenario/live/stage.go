@@ -60,7 +60,7 @@ func Supported(s *scenario.Scenario) error {
 		}
 	}
 	for _, f := range s.Faults {
-		if f.Part != scenario.Process {
+		if f.Part != scenario.Process && f.Action != scenario.Drop {
 			return no("fault %s %s", f.Action, f.Part)
 		}
 	}
