@@ -62,7 +62,7 @@ func WriteGraph(w io.Writer, s detector.Snapshot, at time.Time) error {
 	}
 	const none = `"processes":[]`
 	head, tail, _ := bytes.Cut(rest, []byte(none))
-	b := bufio.NewWriterSize(w, 64<<10)
+	b := bufio.NewWriterSize(w, 1<<20)
 	_, _ = fmt.Fprintf(b, `%s"processes":[`, head) // a bufio.Writer keeps its error
 	e := json.NewEncoder(b)
 	for i := range s.Processes {
