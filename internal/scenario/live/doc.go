@@ -12,9 +12,11 @@
 // tells was in the log before, and the truth, which package runlog works out,
 // owes nothing to agents or detector.
 //
-// Replicas are not OS processes of their own, but each of a play has an agent and
-// connections of its own; where there are more than eight, several share one. Not
-// everything that a file can say can be done to real services: see Supported.
+// Replicas are not OS processes of their own. Those of all plays share a few
+// agents and connections, which the Stage starts once: agents that come and go
+// with each play would leave the detector with questions that nobody answers. A
+// replica whose connection is to be cut has one of its own. Not everything that a
+// file can say can be done to real services: see Supported.
 //
 // By chance are only the durations that a scenario draws, which come from the
 // seed. How long everything else takes is up to the machine: a run cannot be
