@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 // for the next, and the others for one of its service or of the next.
 type frozen struct {
 	at      time.Time
-	silent  bool // whether the deadlock is gone, and an agent too
+	state   atomic.Pointer[httpapi.State] // nil: that of these members
 	core    []detector.Member
 	members []detector.Process
 }
@@ -70,8 +71,8 @@ func (f *frozen) Alive(context.Context) error { return nil }
 func (f *frozen) Ready() error                { return nil }
 
 func (f *frozen) State() (httpapi.State, error) {
-	if f.silent {
-		return httpapi.State{Started: f.at, Ready: true, Agents: 1, Silent: 1}, nil
+	if s := f.state.Load(); s != nil {
+		return *s, nil
 	}
 	return httpapi.State{
 		Started: f.at, Ready: true, Agents: 2, Processes: len(f.members), Standing: 1, Confirmed: 1, Deadlocked: 4,
@@ -124,14 +125,22 @@ func TestAccessible(t *testing.T) {
 	}
 }
 
-// TestSilent shows that a page on which nothing is wrong says what it cannot know.
-func TestSilent(t *testing.T) {
+// TestHonest shows that the page says what it cannot know.
+func TestHonest(t *testing.T) {
 	f := newFrozen(12, 3)
-	f.silent = true
 	page := open(t, f.serve(t))
-	page.see("1 agent has fallen silent")
-	if strings.Contains(page.text(), "Nothing wrong") {
-		t.Error("it says that nothing is wrong")
+	for says, state := range map[string]httpapi.State{
+		"Not sure of anything: recovering": {Reason: "recovering", Agents: 1},
+		"No agent reports":                 {Ready: true},
+		"1 agent has fallen silent":        {Ready: true, Agents: 1, Silent: 1},
+		"1 deadlock is suspected":          {Ready: true, Agents: 1, Standing: 1},
+		"Nothing wrong":                    {Ready: true, Agents: 1},
+	} {
+		f.state.Store(&state)
+		page.see(says)
+		if wrong := "Nothing wrong"; says != wrong && strings.Contains(page.text(), wrong) {
+			t.Errorf("it says besides that nothing is wrong")
+		}
 	}
 }
 

@@ -67,6 +67,7 @@ function condition({ link, state }: Live): [kind: string, words: string] {
   if (!state.ready) return ['unsure', `Not sure of anything: ${state.reason}`];
   if (state.confirmed > 0) return ['bad', count(state.confirmed, 'deadlock stands', 'deadlocks stand')];
   if (state.standing > 0) return ['unsure', count(state.standing, 'deadlock is suspected', 'deadlocks are suspected')];
+  if (state.agents === 0) return ['unsure', 'No agent reports, so nothing can be known'];
   if (state.silent > 0) return ['unsure', `${count(state.silent, 'agent has', 'agents have')} fallen silent: nobody knows what became of its processes`];
   return ['good', `Nothing wrong: ${count(state.processes, 'process waits', 'processes wait')}, ${count(state.agents, 'agent reports', 'agents report')}`];
 }
