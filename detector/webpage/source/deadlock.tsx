@@ -1,13 +1,13 @@
 // One deadlock in full.
 import type { Deadlock, Process, State } from './api';
 import { Link } from './link';
-import { useAnswer } from './live';
+import { deadlockNews, useAnswer } from './live';
 import { clock, instant, span } from './time';
 import { Timeline } from './timeline';
 
 export function DeadlockView({ id, state }: { id: string; state: State | undefined }) {
   const path = `/api/v1/deadlocks/${encodeURIComponent(id)}`;
-  const { answer: d, error } = useAnswer<Deadlock>(path, [state?.started, state?.standing, state?.confirmed, state?.deadlocked]);
+  const { answer: d, error } = useAnswer<Deadlock>(path, deadlockNews(state));
   if (error) return <p role="alert">{error.message}</p>;
   if (!d) return <p>Asking for it…</p>;
   return (

@@ -1,7 +1,7 @@
 // The deadlocks that stand and those that have ended, filtered.
 import type { Deadlock, Deadlocks, State } from './api';
 import { go, Link } from './link';
-import { useAnswer } from './live';
+import { deadlockNews, useAnswer } from './live';
 import { clock, instant, span } from './time';
 
 const fields = ['service', 'process', 'status', 'since', 'until', 'fingerprint'] as const;
@@ -14,7 +14,7 @@ export function DeadlocksView({ address, state }: { address: URL; state: State |
     if (value) query.set(f, value);
   }
   query.set('limit', '50');
-  const { answer, error } = useAnswer<Deadlocks>(`/api/v1/deadlocks?${query}`, [state?.started, state?.standing, state?.confirmed, state?.deadlocked]);
+  const { answer, error } = useAnswer<Deadlocks>(`/api/v1/deadlocks?${query}`, deadlockNews(state));
   return (
     <>
       <Filter address={address} />

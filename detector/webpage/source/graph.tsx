@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { State } from './api';
 import { Link } from './link';
 import type { Placed } from './layout';
+import { toLogin } from './live';
 import type { Row } from './longest';
 import { span } from './time';
 import type { Answer, Wish } from './worker';
@@ -25,7 +26,7 @@ export function GraphView({ state }: { state: State | undefined }) {
     w.addEventListener('message', (e: MessageEvent<Answer>) => {
       if ('placed' in e.data) setAnswer(e.data);
       setTrouble('trouble' in e.data ? e.data.trouble : '');
-      if ('status' in e.data && e.data.status === 401) location.reload();
+      if ('trouble' in e.data) toLogin(e.data.status);
     });
     return () => w.terminate();
   }, []);

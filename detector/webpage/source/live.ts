@@ -29,7 +29,7 @@ export function useLive(): Live {
         clearTimeout(timer);
         lose('connecting');
         source?.close(); // the browser gives up after some errors; this never does
-        timer = setTimeout(() => void ask('/api/v1/deadlocks?limit=1').catch(toLogin).finally(connect), again);
+        timer = setTimeout(() => void ask('/api/v1/deadlocks?limit=1').catch((e: unknown) => toLogin(e instanceof Refused ? e.status : undefined)).finally(connect), again);
       });
     };
     connect();
@@ -41,9 +41,12 @@ export function useLive(): Live {
   return live;
 }
 
+/** What changes whenever there may be other deadlocks than before. */
+export const deadlockNews = (s: State | undefined): unknown[] => [s?.started, s?.standing, s?.confirmed, s?.deadlocked];
+
 /** A detector that wants its token gets to ask for it. */
-export function toLogin(e: unknown): void {
-  if (e instanceof Refused && e.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+export function toLogin(status: number | undefined): void {
+  if (status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** Asks the API whenever one of these changes. The last answer stays until there is a new one. */
@@ -55,7 +58,7 @@ export function useAnswer<T>(path: string, changes: unknown[]): { answer?: T; er
       (answer) => setGot({ path, answer }),
       (error: Error) => {
         if (stop.signal.aborted) return;
-        toLogin(error);
+        toLogin(error instanceof Refused ? error.status : undefined);
         setGot((old) => (old.path === path && !(error instanceof Refused) ? old : { path, error }));
       },
     );

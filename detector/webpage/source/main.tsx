@@ -5,7 +5,7 @@ import { DeadlockView } from './deadlock';
 import { DeadlocksView, List } from './deadlocks';
 import { GraphView } from './graph';
 import { Link, useAddress } from './link';
-import { type Live, useAnswer, useLive } from './live';
+import { deadlockNews, type Live, useAnswer, useLive } from './live';
 
 function Page() {
   const address = useAddress();
@@ -42,7 +42,7 @@ function Page() {
 }
 
 function Now({ state }: { state: State | undefined }) {
-  const { answer } = useAnswer<Deadlocks>('/api/v1/deadlocks?limit=1', [state?.started, state?.standing, state?.confirmed, state?.deadlocked]);
+  const { answer } = useAnswer<Deadlocks>('/api/v1/deadlocks?limit=1', deadlockNews(state));
   return (
     <>
       {answer && answer.standing.length > 0 && <List title="Standing deadlocks" deadlocks={answer.standing.slice(0, 20)} none="" />}
