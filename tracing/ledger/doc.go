@@ -26,7 +26,9 @@
 // While an epoch lasts, what the process holds only grows. So a process that
 // gave something up while it was blocked (the channel of a request was closed)
 // begins a new epoch before it takes anything again: whoever hears of a hold
-// twice in one epoch may conclude that it was held in between.
+// twice in one epoch may conclude that it was held in between. The same goes for
+// waits: a process of which one of several waits ended begins a new epoch before
+// it waits for the same once more.
 //
 // # The outbox is a set
 //

@@ -229,6 +229,7 @@ func TestReceiversKnow(t *testing.T) {
 		t.Repeat(m.actions())
 		m.actions()["drain"](t)
 		heldInBetween(t, m.published)
+		awaitedInBetween(t, m.published)
 		vouchedFor(t, m.published)
 		anyOrder(t, m)
 	})
@@ -259,6 +260,34 @@ func heldInBetween(t *rapid.T, published []report.State) {
 		for r := range gone[of] {
 			has := slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == r })
 			gone[of][r] = gone[of][r] || !s.Addition && !has
+		}
+	}
+}
+
+// awaitedInBetween: of two complete reports of one epoch that name a wait, every
+// one between them does too.
+func awaitedInBetween(t *rapid.T, published []report.State) {
+	type life struct {
+		key   report.Key
+		epoch uint64
+	}
+	over := make(map[life]map[report.Resource]bool)
+	for _, s := range published {
+		if len(s.Waits) == 0 || s.Addition {
+			continue
+		}
+		of := life{s.Key, s.Epoch}
+		if over[of] == nil {
+			over[of] = make(map[report.Resource]bool)
+		}
+		for _, w := range s.Waits {
+			if over[of][w.Resource] {
+				t.Fatalf("%v: the wait for %s ended in epoch %d and began again", s.Key, w.Resource, s.Epoch)
+			}
+			over[of][w.Resource] = false
+		}
+		for r := range over[of] {
+			over[of][r] = over[of][r] || !slices.ContainsFunc(s.Waits, func(w report.Wait) bool { return w.Resource == r })
 		}
 	}
 }

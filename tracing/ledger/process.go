@@ -19,6 +19,7 @@ type Process struct {
 	need    int
 	since   time.Time // when the epoch began
 	dropped bool      // a hold was given up in this epoch
+	left    uint64    // a Bloom filter of what was waited for in this epoch and is no more
 	calm    bool      // no contention in this epoch: reports go without call chains
 
 	holds  map[report.Resource]*hold

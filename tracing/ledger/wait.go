@@ -10,8 +10,9 @@ import (
 // Block begins a wait epoch: p is blocked until need of waits are granted. If p
 // is blocked already, on all of its waits, and needs all of the new ones, they
 // join the present epoch: two goroutines of one process wait, and it goes on
-// when both can. Otherwise ok is false and nothing has changed: the second wait
-// must be another process's.
+// when both can. If one of them may have been waited for in that epoch already,
+// another one begins. Otherwise ok is false and nothing has changed: the second
+// wait must be another process's.
 func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait) (epoch uint64, ok bool) {
 	if p == nil || p.stopped {
 		return 0, false
@@ -26,7 +27,7 @@ func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait
 	l.stats.Blocked++
 	l.lastEpoch++
 	p.epoch, p.need, p.since = l.lastEpoch, need, now
-	p.dropped, p.stale = false, true
+	p.dropped, p.left, p.stale = false, 0, true
 	p.waits = appendWaits(p.waits[:0], waits)
 	p.calm = p.queued == 0 && p.owned == 0 && !p.waitsForOthers()
 	if p.calm {
@@ -48,8 +49,14 @@ func (l *Ledger) join(p *Process, need int, waits []report.Wait) (epoch uint64, 
 		l.report(p)
 	}
 	l.changed(p)
+	if slices.ContainsFunc(waits, func(w report.Wait) bool { return p.left&bit(w.Resource) != 0 }) {
+		l.renew(p)
+	}
 	return p.epoch, true
 }
+
+// bit is a resource's bit in Process.left.
+func bit(r report.Resource) uint64 { return 1 << (hash(r) % 64) }
 
 // sound reports whether p can wait for these besides what it waits for.
 func sound(p *Process, waits []report.Wait) bool {
@@ -129,6 +136,7 @@ func (l *Ledger) grant(p *Process, r report.Resource) (free bool) {
 			l.end(p, report.Granted)
 			return true
 		}
+		p.left |= bit(r)
 		l.changed(p)
 		return false
 	}
@@ -155,6 +163,9 @@ func (l *Ledger) Withdraw(_ time.Time, p *Process, cause report.Cause, rs ...rep
 		l.end(p, cause)
 	case len(p.waits) < before:
 		p.need = min(p.need, len(p.waits))
+		for _, r := range rs {
+			p.left |= bit(r)
+		}
 		l.changed(p)
 	}
 }
@@ -177,7 +188,7 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 // renew begins another epoch with the same waits.
 func (l *Ledger) renew(p *Process) {
 	l.lastEpoch++
-	p.epoch, p.dropped, p.stale = l.lastEpoch, false, true
+	p.epoch, p.dropped, p.left, p.stale = l.lastEpoch, false, 0, true
 }
 
 // changed notes that a blocked process is not as it was reported.
