@@ -129,6 +129,11 @@ func TestReentrance(t *testing.T) {
 					t.Errorf("%s works, %+v", worker, states)
 				}
 				returned.Answered()
+				if owed := returned.Process(); owed.Name() != "free/1" || w.agent.Stats().Processes != 4 {
+					t.Errorf("%s has answered, and %d processes are left", owed.Name(), w.agent.Stats().Processes)
+				}
+				returned.Process().Stop()
+				receive(a, calls[0]).Dropped() // nobody has begun it
 				if n := w.agent.Stats().Breaches; n != 0 {
 					t.Errorf("%d breaches", n)
 				}
@@ -265,6 +270,7 @@ func TestNil(t *testing.T) {
 	o := p.Receive(ctx, tracing.Delivery{Conversation: "i#1/1", Answerable: true})
 	ctx = p.Handling(ctx, o)
 	b := a.Block(ctx, tracing.All, tracing.Wait{Kind: report.Reply, Resource: a.NewReply()})
+	_ = o.Process()
 	_ = b.Context(ctx, 0)
 	b.Granted(0)
 	b.Failed(0)

@@ -26,6 +26,7 @@ type Obligation struct {
 	nested  bool // the process is of this obligation alone
 	reply   report.Resource
 	text    chain
+	handled atomic.Bool // somebody works on it
 	settled atomic.Bool
 	unsound bool // an outer hop is malformed; guarded by the agent's lock
 }
@@ -72,12 +73,23 @@ func (p *Process) Receive(ctx context.Context, d Delivery) *Obligation {
 	return o
 }
 
+// Process returns the process that owes the reply: the one that has received the
+// request or, if that is reentrant and has it from its own call chain, one that
+// is there for this request alone.
+func (o *Obligation) Process() *Process {
+	if o == nil {
+		return nil
+	}
+	return o.process
+}
+
 // Handling notes that the process begins to work on the request, and returns
 // the context for that work: what is called with it is waited for by the
 // process, and by those who wait for the request.
 func (p *Process) Handling(ctx context.Context, o *Obligation) context.Context {
 	if o != nil {
 		p = o.process
+		o.handled.Store(true)
 		p.do(func(l *ledger.Ledger, _ time.Time) { l.Handle(p.p, o.reply) })
 	}
 	return context.WithValue(ctx, workKey, &work{process: p, obligation: o})
@@ -101,14 +113,15 @@ func (o *Obligation) Dropped() {
 	o.settle(func(l *ledger.Ledger, _ time.Time) { l.Release(o.process.p, o.reply) })
 }
 
-// settle ends the obligation, and the process that was there for it alone.
+// settle ends the obligation, and the process that was there for it alone if that
+// has not begun.
 func (o *Obligation) settle(end func(l *ledger.Ledger, now time.Time)) {
 	if o == nil || o.settled.Swap(true) {
 		return
 	}
 	o.process.do(func(l *ledger.Ledger, now time.Time) {
 		end(l, now)
-		if o.nested {
+		if o.nested && !o.handled.Load() {
 			l.Stop(now, o.process.p, report.Cancelled)
 		}
 	})

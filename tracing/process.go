@@ -30,9 +30,9 @@ func (f processOption) apply(o *processOptions) { f(o) }
 // Reentrant declares that a process serves requests of its own call chain while
 // it waits: a request that comes back to it does not wait for it, so it closes
 // no circle. Such a request is worked on by a process of its own, named after
-// this one with a number, which begins with the request and ends with the
-// answer; Process.Handling puts it into the context. Requests of other chains
-// still queue.
+// this one with a number, which begins with the request: Obligation.Process.
+// Whoever works on the request ends it, with Stop or Crash. Requests of other
+// chains still queue.
 //
 // Declare it only of a process that does so: otherwise a deadlock of it with
 // itself goes unseen.

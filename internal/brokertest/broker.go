@@ -1,6 +1,6 @@
-// Package brokertest gives the tests of services their broker: the embedded one
-// inside a synctest bubble, where a timeout of 5 s takes no time, and the RabbitMQ
-// of AMQP_URL in real time.
+// Package brokertest gives tests their broker: the embedded one inside a synctest
+// bubble, where a timeout of 5 s takes no time, and the RabbitMQ of AMQP_URL in
+// real time.
 package brokertest
 
 import (
@@ -19,8 +19,8 @@ import (
 type Broker struct {
 	URL  string
 	Dial func(network, addr string) (net.Conn, error) // nil: TCP
-	// Drop cuts all connections, as a failing network does; nil: it cannot.
-	Drop func()
+	// Embedded is the broker itself, for tests of what goes wrong; nil: it is RabbitMQ.
+	Embedded *minibroker.Broker
 }
 
 // OnEach runs the test on either broker. On RabbitMQ it is alone with others
@@ -45,7 +45,7 @@ func InRealTime(t *testing.T, test func(t *testing.T, b Broker), queues ...strin
 func onEmbedded(t *testing.T, test func(*testing.T, Broker)) {
 	b := minibroker.New()
 	t.Cleanup(func() { _ = b.Close() })
-	test(t, Broker{URL: "amqp://guest:guest@embedded/", Dial: b.Dial, Drop: b.DropConnections})
+	test(t, Broker{URL: "amqp://guest:guest@embedded/", Dial: b.Dial, Embedded: b})
 }
 
 func onRabbitMQ(t *testing.T, test func(*testing.T, Broker), queues []string) {

@@ -37,7 +37,8 @@ func NewClient(conn *amqprpc.Conn, cfg ClientConfig) *Client {
 	if cfg.Cluster == "" {
 		cfg.Cluster = Cluster
 	}
-	cfg.Hooks.started(cfg.Name)
+	cfg.Hooks = cfg.Hooks.filled()
+	cfg.Hooks.Started(cfg.Name)
 	return &Client{conn: conn, cfg: cfg, process: cfg.Agent.Process(cfg.Name)}
 }
 
@@ -69,7 +70,7 @@ func (c *Client) Nodes(ctx context.Context, node string) (nodes []string, err er
 }
 
 func (c *Client) ask(ctx context.Context, node, op string, r request, answer any) error {
-	ended := c.cfg.Hooks.calling(c.cfg.Name, node)
+	ended := c.cfg.Hooks.Calling(c.cfg.Name, node)
 	body, err := cluster.CallNode(tracing.WithProcess(ctx, c.process), c.conn, c.cfg.Cluster, node, op, encode(r), c.cfg.Timeout)
 	ended(err)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -61,6 +62,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Work == nil {
 		cfg.Work = func(string) time.Duration { return 0 }
 	}
+	cfg.Hooks = cfg.Hooks.filled()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,43 +83,17 @@ func checkKey(key string) error {
 	return nil
 }
 
-// Hooks tell of what nodes and workers do, as they do it. They are called from
-// many goroutines and must return at once. Nil ones are skipped.
+// Hooks tell of what clients, nodes and workers do. A worker is key_1@n2.
 type Hooks struct {
-	// Started says that a worker is there: key_1@n2.
-	Started func(worker string)
+	hooks.Hooks
 	// Gone says that a worker is gone after its lifetime, or with its node.
 	Gone func(worker string)
-	// Calling says that a process begins to wait for another. What it returns,
-	// if not nil, is called when the wait ends, with the request's error.
-	Calling func(process, other string) (ended func(error))
-	// Crashed says that a worker crashed, and why.
-	Crashed func(worker string, cause error)
 }
 
-func (h Hooks) started(worker string) {
-	if h.Started != nil {
-		h.Started(worker)
+func (h Hooks) filled() Hooks {
+	h.Hooks = h.Filled()
+	if h.Gone == nil {
+		h.Gone = func(string) {}
 	}
-}
-
-func (h Hooks) gone(worker string) {
-	if h.Gone != nil {
-		h.Gone(worker)
-	}
-}
-
-func (h Hooks) calling(process, other string) (ended func(error)) {
-	if h.Calling != nil && process != "" {
-		if ended := h.Calling(process, other); ended != nil {
-			return ended
-		}
-	}
-	return func(error) {}
-}
-
-func (h Hooks) crashed(worker string, cause error) {
-	if h.Crashed != nil {
-		h.Crashed(worker, cause)
-	}
+	return h
 }

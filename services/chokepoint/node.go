@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/cluster"
 )
 
@@ -168,7 +169,7 @@ func (n *Node) ask(ctx context.Context, asker string, r request) (Value, error) 
 // askWorker asks the worker of a key, which it finds or has started: at the
 // node that the key chooses, or here if a node has failed.
 func (n *Node) askWorker(ctx context.Context, asker string, r request) (v Value, err error) {
-	ended := n.cfg.Hooks.calling(asker, workerName(r.Key))
+	ended := n.cfg.Hooks.Calling(asker, workerName(r.Key))
 	defer func() { ended(err) }()
 	ctx, done := context.WithTimeout(ctx, n.cfg.Timeout)
 	defer done()
@@ -193,7 +194,7 @@ func (n *Node) askWorker(ctx context.Context, asker string, r request) (v Value,
 		if !errors.Is(err, cluster.ErrNoProcess) && !errors.Is(err, cluster.ErrNodeDown) {
 			return v, inbound(err)
 		}
-		if err := pause(ctx, again); err != nil {
+		if err := pause.For(ctx, again); err != nil {
 			return v, inbound(err)
 		}
 	}
@@ -220,7 +221,7 @@ func (s *search) haveStarted(ctx context.Context) error {
 			return err
 		}
 		if err == nil {
-			return pause(ctx, again)
+			return pause.For(ctx, again)
 		}
 		n.cfg.Log.WarnContext(ctx, "serve a key here", "key", s.key, "instead_of", s.chosen, "error", err)
 		s.failed = s.chosen
@@ -228,7 +229,7 @@ func (s *search) haveStarted(ctx context.Context) error {
 	s.chosen = n.cfg.Node
 	err := n.host(ctx, s.key)
 	if errors.Is(err, cluster.ErrTaken) {
-		return pause(ctx, again)
+		return pause.For(ctx, again)
 	}
 	return err
 }
@@ -252,16 +253,4 @@ func encode(r request) []byte {
 		panic(fmt.Sprintf("marshal request: %v", err)) // its fields are text
 	}
 	return data
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/cluster"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -43,7 +44,7 @@ func (n *Node) host(ctx context.Context, key string) error {
 	p, err := n.member.Spawn(ctx, workerName(key), w.answer)
 	if err == nil {
 		if err = p.Register(ctx, registered(key)); err == nil {
-			n.cfg.Hooks.started(p.PID().String())
+			n.cfg.Hooks.Started(p.PID().String())
 			go n.outlive(p)
 			return nil
 		}
@@ -77,10 +78,10 @@ func (n *Node) outlive(p *cluster.Process) {
 	}
 	p.Stop()
 	if errors.Is(p.Err(), cluster.ErrStopped) {
-		n.cfg.Hooks.gone(p.PID().String())
+		n.cfg.Hooks.Gone(p.PID().String())
 		return
 	}
-	n.cfg.Hooks.crashed(p.PID().String(), p.Err())
+	n.cfg.Hooks.Crashed(p.PID().String(), p.Err())
 }
 
 // answer answers one request. The worker does not outlive a timeout.
@@ -89,7 +90,7 @@ func (w *worker) answer(ctx context.Context, p *cluster.Process, body []byte) ([
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if err := pause(ctx, w.node.cfg.Work(r.Key)); err != nil {
+	if err := pause.For(ctx, w.node.cfg.Work(r.Key)); err != nil {
 		return nil, err
 	}
 	v := w.value

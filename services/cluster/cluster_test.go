@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -32,7 +31,7 @@ func everywhere(t *testing.T, test func(w *world)) {
 	t.Helper()
 	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		w := &world{T: t, cluster: "test-" + rand.Text()[:8], url: b.URL, dial: b.Dial}
-		if b.Dial == nil { // no bubble: clusters do not see each other
+		if b.Embedded == nil { // no bubble: clusters do not see each other
 			t.Parallel()
 			w.dial = net.Dial
 		}
@@ -43,39 +42,7 @@ func everywhere(t *testing.T, test func(w *world)) {
 // host is a node and the network between it and the broker.
 type host struct {
 	*cluster.Node
-	network *network
-}
-
-type network struct {
-	dial func(network, addr string) (net.Conn, error)
-
-	mu    sync.Mutex
-	down  bool
-	conns []net.Conn
-}
-
-var errDown = errors.New("network is down")
-
-func (n *network) connect(network, addr string) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		return nil, errDown
-	}
-	conn, err := n.dial(network, addr)
-	n.conns = append(n.conns, conn)
-	return conn, err
-}
-
-// cut breaks all connections, and allows others or not.
-func (n *network) cut(down bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = down
-	for _, conn := range n.conns {
-		_ = conn.Close()
-	}
-	n.conns = nil
+	network *brokertest.Network
 }
 
 func (w *world) config(node string) cluster.Config {
@@ -85,8 +52,8 @@ func (w *world) config(node string) cluster.Config {
 // start starts a node that stops with the test.
 func (w *world) start(cfg cluster.Config) *host {
 	w.Helper()
-	h := &host{network: &network{dial: cfg.Dial}}
-	cfg.Dial = h.network.connect
+	h := &host{network: brokertest.NewNetwork(cfg.Dial)}
+	cfg.Dial = h.network.Dial
 	node, err := cluster.Start(w.Context(), cfg)
 	if err != nil {
 		w.Fatal(err)
@@ -174,13 +141,13 @@ func TestNodeLosesItsConnection(t *testing.T) {
 		hosts := w.nodes("n1", "n2", "n3")
 		p := w.spawn(hosts[1], "p")
 		watched := hosts[0].Monitor(w.Context(), p.PID())
-		hosts[1].network.cut(true)
+		hosts[1].network.Cut()
 		w.sees(hosts[0], "n1", "n3")
 		w.sees(hosts[1], "n2")
 		if d := <-watched; !errors.Is(&d, cluster.ErrNodeDown) {
 			w.Errorf("told %v", &d)
 		}
-		hosts[1].network.cut(false)
+		hosts[1].network.Mend()
 		for _, h := range hosts {
 			w.sees(h, "n1", "n2", "n3")
 		}

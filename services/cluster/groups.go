@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/waitgraph/waitgraph/internal/pause"
 )
 
 // CreateGroup makes a group known to all nodes. It stays known for as long as a
@@ -240,7 +242,7 @@ func (n *Node) pull(ctx context.Context, group string) error {
 // resync makes up for what was put while the node was out of the cluster, as
 // soon as it has heard of the others.
 func (n *Node) resync(ctx context.Context) {
-	if pause(ctx, n.cfg.Announce) != nil {
+	if pause.For(ctx, n.cfg.Announce) != nil {
 		return
 	}
 	n.mu.Lock()

@@ -10,16 +10,26 @@ import (
 	"testing"
 	"time"
 
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/services/cluster"
+	"github.com/waitgraph/waitgraph/tracing"
 )
 
 // Those who wait for a lock get it one at a time, in the order in which they
 // came, from whatever node.
 func TestLockIsFair(t *testing.T) {
 	everywhere(t, func(w *world) {
-		hosts := w.nodes("n1", "n2", "n3")
+		agent, err := tracing.New(tracing.Config{Service: "fair"})
+		w.must(err)
+		defer agent.Close()
+		var hosts []*host
+		for _, name := range []string{"n1", "n2", "n3"} {
+			cfg := w.config(name)
+			cfg.Agent = agent
+			hosts = append(hosts, w.start(cfg))
+		}
 		first := w.spawn(hosts[0], "first")
-		_, err := first.SetLock(w.Context(), "a")
+		_, err = first.SetLock(w.Context(), "a")
 		w.must(err)
 
 		var mu sync.Mutex
@@ -39,7 +49,7 @@ func TestLockIsFair(t *testing.T) {
 					w.Error(err)
 				}
 			})
-			time.Sleep(50 * time.Millisecond) // it waits by then
+			w.until("it waits", func() bool { return locksAwaited(agent) == i+1 })
 		}
 		w.must(first.DelLock("a"))
 		waiters.Wait()
@@ -47,6 +57,18 @@ func TestLockIsFair(t *testing.T) {
 			w.Errorf("order %v, want %v", order, want)
 		}
 	})
+}
+
+// locksAwaited returns how many wait for a lock.
+func locksAwaited(agent *tracing.Agent) (n int) {
+	for _, s := range agent.Answer(report.Question{Everything: true}).States {
+		for _, wait := range s.Waits {
+			if wait.Kind == report.Lock {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 func TestLockRefusals(t *testing.T) {
@@ -88,7 +110,7 @@ func TestLockOfTheDead(t *testing.T) {
 				_, err := h.Ask(w.Context(), p.PID().Address, []byte("panic"))
 				w.wants("asked to panic", err, cluster.ErrNoProcess)
 			},
-			"cut":  func(h *host, _ *cluster.Process) { h.network.cut(true) },
+			"cut":  func(h *host, _ *cluster.Process) { h.network.Cut() },
 			"down": func(h *host, _ *cluster.Process) { h.Stop() },
 		} {
 			survivor, victim := w.start(w.config("survivor")), w.start(w.config("victim-"+name))
@@ -123,7 +145,7 @@ func TestLockOfTheDead(t *testing.T) {
 			}
 			<-first.Lost()
 			survivor.Stop()
-			victim.network.cut(false)
+			victim.network.Mend()
 			victim.Stop()
 		}
 	})
@@ -136,7 +158,7 @@ func TestLockIsLostInTransaction(t *testing.T) {
 		hosts := w.nodes("n1", "n2")
 		p, q := w.spawn(hosts[0], "p"), w.spawn(hosts[1], "q")
 		err := p.Trans(w.Context(), "a", func(ctx context.Context) error {
-			hosts[0].network.cut(false)
+			hosts[0].network.Drop()
 			<-ctx.Done()
 			return context.Cause(ctx)
 		})
@@ -178,7 +200,7 @@ func TestLockUnderCuts(t *testing.T) {
 					}
 					inside = l
 					if rounds++; rounds%4 == i {
-						h.network.cut(false)
+						h.network.Drop()
 					}
 					mu.Unlock()
 					if err := p.DelLock("a"); err != nil && !errors.Is(err, cluster.ErrLockLost) {

@@ -12,6 +12,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -122,7 +123,7 @@ func (n *Node) run(ctx context.Context, outcome chan<- error) {
 		}
 		if ctx.Err() == nil {
 			n.cfg.Log.WarnContext(ctx, "node is out of the cluster", "node", n.cfg.Node, "error", err)
-			_ = pause(ctx, again) // the loop looks at ctx
+			_ = pause.For(ctx, again) // the loop looks at ctx
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestAskedProcessEnds(t *testing.T) {
 			want error
 		}{
 			{func(p *cluster.Process) { p.Stop() }, cluster.ErrNoProcess},
-			{func(*cluster.Process) { hosts[1].network.cut(false) }, cluster.ErrNodeDown},
+			{func(*cluster.Process) { hosts[1].network.Drop() }, cluster.ErrNodeDown},
 		} {
 			w.sees(hosts[0], "n1", "n2")
 			asked := make(chan struct{}, 1)
@@ -109,13 +109,13 @@ func TestNameConflict(t *testing.T) {
 		w.must(p.Register(w.Context(), "kept"))
 		w.must(p.Register(w.Context(), "fought for"))
 		gone := hosts[1].Monitor(w.Context(), p.PID())
-		hosts[0].network.cut(false)
+		hosts[0].network.Drop()
 		<-gone
 		w.sees(hosts[1], "n1", "n2")
 		w.wants("kept", q.Register(w.Context(), "kept"), cluster.ErrTaken)
-		hosts[0].network.cut(true)
+		hosts[0].network.Cut()
 		w.until("the name is free", func() bool { return q.Register(w.Context(), "fought for") == nil })
-		hosts[0].network.cut(false)
+		hosts[0].network.Mend()
 		<-p.Ended()
 		w.wants("the loser ends", p.Err(), cluster.ErrTaken)
 		w.until("both agree", func() bool {
@@ -179,7 +179,7 @@ func TestGroupValueSurvives(t *testing.T) {
 		w.must(late.Join(w.Context(), "g"))
 		stranger := w.spawn(hosts[3], "stranger")
 		w.must(stranger.Put(w.Context(), "g", "k", []byte("second")))
-		hosts[0].network.cut(true)
+		hosts[0].network.Cut()
 		hosts[1].Stop()
 		w.sees(hosts[3], "n3", "n4")
 		for _, h := range hosts[2:] {
@@ -189,7 +189,7 @@ func TestGroupValueSurvives(t *testing.T) {
 			}
 		}
 		w.must(stranger.Put(w.Context(), "g", "k", []byte("third")))
-		hosts[0].network.cut(false) // and it makes up for what it missed
+		hosts[0].network.Mend() // and it makes up for what it missed
 		w.sees(hosts[3], "n1", "n3", "n4")
 		w.until("n1 has made up", func() bool {
 			v, err := hosts[0].Get(w.Context(), "g", "k")
@@ -226,7 +226,7 @@ func TestMonitor(t *testing.T) {
 		told("process that is gone", of(p), p, cluster.ErrNoProcess)
 		again := w.spawn(hosts[1], "p")
 		told("an earlier life", of(p), p, cluster.ErrNoProcess)
-		hosts[2].network.cut(true)
+		hosts[2].network.Cut()
 		told("node", ofQ, q, cluster.ErrNodeDown)
 		told("node that is gone", of(q), q, cluster.ErrNodeDown)
 		if again.Err() != nil {
@@ -253,7 +253,7 @@ func TestLinks(t *testing.T) {
 		w.wants("link to the dead", d.Link(w.Context(), c.PID()), cluster.ErrNoProcess)
 		e := w.spawn(hosts[1], "e")
 		w.must(d.Link(w.Context(), e.PID()))
-		hosts[1].network.cut(false)
+		hosts[1].network.Drop()
 		<-d.Ended()
 		<-e.Ended() // each takes the other for dead
 		w.wants("link to the cut off", d.Err(), cluster.ErrNodeDown)
@@ -315,7 +315,7 @@ func TestMulticall(t *testing.T) {
 		if remote := new(cluster.RemoteError); !errors.As(some.Answers[1].Err, &remote) || remote.Message != refusal.Error() {
 			w.Errorf("refused with %v", some.Answers[1].Err)
 		}
-		time.AfterFunc(100*time.Millisecond, func() { hosts[2].network.cut(true) })
+		time.AfterFunc(100*time.Millisecond, func() { hosts[2].network.Cut() })
 		want("without a timeout, until the node is down", hosts[0].Multicall(w.Context(), "some", nil, 0, "n1", "n3"), "n1:n1:false n3:true")
 		_, err := hosts[0].Call(w.Context(), "n2", "none", nil)
 		w.wants("unknown operation", err, cluster.ErrNoOp)

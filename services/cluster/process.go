@@ -10,6 +10,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -157,7 +158,7 @@ func (p *Process) serve(ctx context.Context, ready func()) error {
 		})
 		// The name is the node's own: at most a connection of ours that the
 		// broker takes to be alive still holds it.
-		if !errors.Is(err, amqprpc.ErrTaken) || pause(ctx, again) != nil {
+		if !errors.Is(err, amqprpc.ErrTaken) || pause.For(ctx, again) != nil {
 			return err
 		}
 	}

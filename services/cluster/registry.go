@@ -8,6 +8,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -52,7 +53,7 @@ func (n *Node) register(ctx context.Context, name string, p *Process) error {
 		if p.Err() != nil {
 			return ErrStopped
 		}
-		_ = pause(ctx, again) // claim fails if ctx has ended
+		_ = pause.For(ctx, again) // claim fails if ctx has ended
 	}
 }
 
@@ -164,7 +165,7 @@ func (n *Node) claimAgain(ctx context.Context, name string) (err error) {
 		if err = n.claim(ctx, name); !errors.Is(err, ErrTaken) {
 			return err
 		}
-		if err := pause(ctx, time.Second/reclaims); err != nil {
+		if err := pause.For(ctx, time.Second/reclaims); err != nil {
 			return err
 		}
 	}

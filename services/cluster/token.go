@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -53,7 +54,7 @@ func retry(ctx context.Context, f func() error) error {
 		if err := f(); !errors.Is(err, amqprpc.ErrConnectionLost) {
 			return err
 		}
-		if err := pause(ctx, again); err != nil {
+		if err := pause.For(ctx, again); err != nil {
 			return err
 		}
 	}
@@ -131,17 +132,5 @@ func arrived(ctx context.Context, deliveries <-chan amqp.Delivery, timeout <-cha
 		return true
 	case <-timeout:
 		return false
-	}
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

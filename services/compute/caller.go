@@ -52,7 +52,7 @@ func NewCaller(conn *amqprpc.Conn, cfg CallerConfig) *Caller {
 	}
 	return &Caller{
 		name: cfg.Name, agent: cfg.Agent, log: cfg.Log, jobs: make(chan job),
-		producer: producer{conn: conn, timeout: cfg.Timeout, hooks: cfg.Hooks},
+		producer: producer{conn: conn, timeout: cfg.Timeout, hooks: cfg.Hooks.Filled()},
 	}
 }
 
@@ -84,7 +84,7 @@ func (c *Caller) Run(ctx context.Context) {
 func (c *Caller) Serve(ctx context.Context) error {
 	process := c.agent.Process(c.name)
 	defer process.Stop()
-	c.producer.hooks.started(c.name)
+	c.producer.hooks.Started(c.name)
 	for {
 		select {
 		case <-ctx.Done():
@@ -94,7 +94,7 @@ func (c *Caller) Serve(ctx context.Context) error {
 			crash := errors.Is(err, amqprpc.ErrTimeout)
 			if crash {
 				process.Crash()
-				c.producer.hooks.crashed(c.name, err)
+				c.producer.hooks.Crashed(c.name, err)
 			}
 			j.done <- outcome{answer, err}
 			if crash {

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -70,43 +71,13 @@ func (cfg Config) withDefaults() Config {
 	if cfg.TracerProvider == nil {
 		cfg.TracerProvider = otel.GetTracerProvider()
 	}
+	cfg.Hooks = cfg.Hooks.Filled()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return cfg
 }
 
-// Hooks tell of what the processes do, as they do it. They are called from
-// many goroutines and must return at once. Nil ones are skipped.
-type Hooks struct {
-	// Started says that a process has taken its queue. It is called again
-	// when the process had to take it anew.
-	Started func(process string)
-	// Calling says that a process begins to wait for an answer to what it
-	// sends to queue. What it returns, if not nil, is called when the wait
-	// ends, with the call's error.
-	Calling func(process, queue string) (ended func(error))
-	// Crashed says that a process crashed, and why.
-	Crashed func(process string, cause error)
-}
-
-func (h Hooks) started(process string) {
-	if h.Started != nil {
-		h.Started(process)
-	}
-}
-
-func (h Hooks) calling(process, queue string) (ended func(error)) {
-	if h.Calling != nil {
-		if ended := h.Calling(process, queue); ended != nil {
-			return ended
-		}
-	}
-	return func(error) {}
-}
-
-func (h Hooks) crashed(process string, cause error) {
-	if h.Crashed != nil {
-		h.Crashed(process, cause)
-	}
-}
+// Hooks tell of what the processes do. A process starts again when it had to take
+// its queue anew.
+type Hooks = hooks.Hooks

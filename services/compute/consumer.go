@@ -32,7 +32,7 @@ func (c *consumer) Serve(ctx context.Context) error {
 func (c *consumer) declare(ch *amqp.Channel) error {
 	_, err := ch.QueueDeclare(c.Service.Queue(), true, false, false, false, amqp.Table{"x-expires": int32(sharedFor)})
 	if err == nil {
-		c.Hooks.started(c.name)
+		c.Hooks.Started(c.name)
 	}
 	return err
 }

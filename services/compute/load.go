@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 )
@@ -89,7 +90,7 @@ func RunLoad(ctx context.Context, cfg LoadConfig) error {
 // ask asks for IDs at random, but never for the one that deadlocks. What comes
 // of it is told by the hooks.
 func (cfg LoadConfig) ask(ctx context.Context, c *Caller) {
-	for pause(ctx, cfg.Pause/2+rand.N(cfg.Pause)) == nil {
+	for pause.For(ctx, cfg.Pause/2+rand.N(cfg.Pause)) == nil {
 		id := 1 + rand.Int64N(MaxID-1)
 		if id >= cyclicID {
 			id++
@@ -99,7 +100,7 @@ func (cfg LoadConfig) ask(ctx context.Context, c *Caller) {
 }
 
 func (cfg LoadConfig) askCyclic(ctx context.Context, c *Caller) {
-	for pause(ctx, cfg.Cyclic) == nil {
+	for pause.For(ctx, cfg.Cyclic) == nil {
 		_, _ = c.Ask(ctx, A, cyclicID)
 	}
 }

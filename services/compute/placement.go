@@ -1,7 +1,6 @@
 package compute
 
 import (
-	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -34,19 +33,4 @@ func (cfg Config) claims() []claim {
 		all = append(all, claim{id: id, wait: time.Duration(rand.IntN(2)) * grace})
 	}
 	return all
-}
-
-// pause waits for d or until ctx ends, and returns the error of ctx if so.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

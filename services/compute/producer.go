@@ -18,7 +18,7 @@ type producer struct {
 
 // ask makes process wait until queue answers what ID computes to.
 func (p producer) ask(ctx context.Context, process, queue string, id int64) (int64, error) {
-	ended := p.hooks.calling(process, queue)
+	ended := p.hooks.Calling(process, queue)
 	reply, err := p.conn.Call(ctx, amqprpc.Call{Key: queue, Body: encode(id), ContentType: contentType, Timeout: p.timeout})
 	ended(err)
 	if err != nil {
@@ -29,5 +29,5 @@ func (p producer) ask(ctx context.Context, process, queue string, id int64) (int
 
 // Ask asks a service once, in the name of the process of ctx if there is one.
 func Ask(ctx context.Context, conn *amqprpc.Conn, service Service, id int64) (int64, error) {
-	return producer{conn: conn, timeout: DefaultTimeout}.ask(ctx, "", service.Queue(), id)
+	return producer{conn: conn, timeout: DefaultTimeout, hooks: Hooks{}.Filled()}.ask(ctx, "", service.Queue(), id)
 }

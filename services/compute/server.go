@@ -7,6 +7,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -28,7 +29,7 @@ func (s *server) Serve(ctx context.Context) error {
 	wait := s.wait
 	s.wait = 0
 	for {
-		if err := pause(ctx, wait); err != nil {
+		if err := pause.For(ctx, wait); err != nil {
 			return err
 		}
 		if err := s.live(ctx); !errors.Is(err, amqprpc.ErrTaken) {
@@ -54,7 +55,7 @@ func (s *server) claim(ch *amqp.Channel) error {
 	const durable, autoDelete, exclusive, noWait = false, true, true, false
 	_, err := ch.QueueDeclare(s.name, durable, autoDelete, exclusive, noWait, nil)
 	if err == nil {
-		s.Hooks.started(s.name)
+		s.Hooks.Started(s.name)
 	}
 	return err
 }
@@ -65,13 +66,13 @@ func (s *server) compute(ctx context.Context, r *amqprpc.Request) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, s.Work(id)); err != nil {
+	if err := pause.For(ctx, s.Work(id)); err != nil {
 		return nil, err
 	}
 	answer, err := s.answer(ctx, id)
 	switch {
 	case errors.Is(err, amqprpc.ErrTimeout):
-		s.Hooks.crashed(s.name, err)
+		s.Hooks.Crashed(s.name, err)
 		return nil, amqprpc.Crash(err)
 	case err != nil:
 		return nil, outbound(err)

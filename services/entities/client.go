@@ -31,7 +31,8 @@ func NewClient(conn *amqprpc.Conn, cfg ClientConfig) *Client {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	cfg.Hooks.started(cfg.Name)
+	cfg.Hooks = cfg.Hooks.filled()
+	cfg.Hooks.Started(cfg.Name)
 	return &Client{conn: conn, cfg: cfg, process: cfg.Agent.Process(cfg.Name)}
 }
 
@@ -58,7 +59,7 @@ func (c *Client) ask(ctx context.Context, server string, r request) (Entity, err
 		return Entity{}, err
 	}
 	queue := serverQueue(c.cfg.Prefix, server)
-	ended := c.cfg.Hooks.calling(c.cfg.Name, queue)
+	ended := c.cfg.Hooks.Calling(c.cfg.Name, queue)
 	answer, err := c.conn.Call(tracing.WithProcess(ctx, c.process), amqprpc.Call{
 		Key: queue, Body: encode(r), ContentType: contentType, Timeout: c.cfg.Timeout,
 	})

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -80,6 +81,7 @@ func (cfg Config) withDefaults() Config {
 	if cfg.TracerProvider == nil {
 		cfg.TracerProvider = otel.GetTracerProvider()
 	}
+	cfg.Hooks = cfg.Hooks.filled()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -100,44 +102,19 @@ func checkID(id string) error {
 	return nil
 }
 
-// Hooks tell of what servers and processes do, as they do it. They are called
-// from many goroutines and must return at once. Nil ones are skipped.
+// Hooks tell of what servers, processes and clients do. A process that crashed
+// starts again.
 type Hooks struct {
-	// Started says that a process, or a server, has its name.
-	Started func(process string)
-	// Calling says that a process begins to wait for another. What it returns,
-	// if not nil, is called when the wait ends, with the call's error.
-	Calling func(process, other string) (ended func(error))
-	// Crashed says that a process crashed, and why. It starts again.
-	Crashed func(process string, cause error)
+	hooks.Hooks
 	// Conflict says that a process was terminated since it is not alone under
 	// its name, in the words of the log.
 	Conflict func(process, text string)
 }
 
-func (h Hooks) started(process string) {
-	if h.Started != nil {
-		h.Started(process)
+func (h Hooks) filled() Hooks {
+	h.Hooks = h.Filled()
+	if h.Conflict == nil {
+		h.Conflict = func(string, string) {}
 	}
-}
-
-func (h Hooks) calling(process, other string) (ended func(error)) {
-	if h.Calling != nil {
-		if ended := h.Calling(process, other); ended != nil {
-			return ended
-		}
-	}
-	return func(error) {}
-}
-
-func (h Hooks) crashed(process string, cause error) {
-	if h.Crashed != nil {
-		h.Crashed(process, cause)
-	}
-}
-
-func (h Hooks) conflict(process, text string) {
-	if h.Conflict != nil {
-		h.Conflict(process, text)
-	}
+	return h
 }

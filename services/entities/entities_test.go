@@ -14,6 +14,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/services/entities"
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -31,8 +32,9 @@ func onEach(t *testing.T, test func(s *system)) {
 // system is a store, servers, and a caller in each of their places.
 type system struct {
 	*testing.T
-	broker brokertest.Broker
-	store  *entities.Store
+	broker  brokertest.Broker
+	network *brokertest.Network // of all
+	store   *entities.Store
 
 	mu        sync.Mutex
 	changed   chan struct{}
@@ -46,11 +48,11 @@ func newSystem(t *testing.T, b brokertest.Broker) *system {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &system{T: t, broker: b, store: store, changed: make(chan struct{}), starts: make(map[string]int)}
+	return &system{T: t, broker: b, network: brokertest.NewNetwork(b.Dial), store: store, changed: make(chan struct{}), starts: make(map[string]int)}
 }
 
 func (s *system) place(prefix string) entities.Place {
-	return entities.Place{URL: s.broker.URL, Dial: s.broker.Dial, Prefix: prefix}
+	return entities.Place{URL: s.broker.URL, Dial: s.network.Dial, Prefix: prefix}
 }
 
 func (s *system) config(name string, v entities.Variant, place entities.Place) entities.Config {
@@ -70,8 +72,10 @@ func (s *system) start(cfg entities.Config) *entities.Server {
 
 func (s *system) hooks() entities.Hooks {
 	return entities.Hooks{
-		Started:  func(p string) { s.note(func() { s.starts[p]++ }) },
-		Crashed:  func(p string, _ error) { s.note(func() { s.crashes = append(s.crashes, p) }) },
+		Hooks: hooks.Hooks{
+			Started: func(p string) { s.note(func() { s.starts[p]++ }) },
+			Crashed: func(p string, _ error) { s.note(func() { s.crashes = append(s.crashes, p) }) },
+		},
 		Conflict: func(_, text string) { s.note(func() { s.conflicts = append(s.conflicts, text) }) },
 	}
 }
@@ -107,7 +111,7 @@ func (s *system) until(otherwise string, condition func() bool) {
 // client returns a caller in the place of that prefix.
 func (s *system) client(prefix string) *client {
 	s.Helper()
-	conn, err := amqprpc.Dial(s.Context(), amqprpc.Config{URL: s.broker.URL, Dial: s.broker.Dial, Name: "caller"})
+	conn, err := amqprpc.Dial(s.Context(), amqprpc.Config{URL: s.broker.URL, Dial: s.network.Dial, Name: "caller"})
 	if err != nil {
 		s.Fatalf("Dial: %v", err)
 	}

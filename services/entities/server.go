@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -161,7 +162,7 @@ func (s *Server) serve(began chan<- error) {
 			Declare: func(ch *amqp.Channel) error {
 				err := claim(ch, queue)
 				if err == nil {
-					s.cfg.Hooks.started(queue)
+					s.cfg.Hooks.Started(queue)
 					s.arrived(conn)
 					tell(began, nil)
 				}
@@ -173,7 +174,7 @@ func (s *Server) serve(began chan<- error) {
 			err = fmt.Errorf("%w: %w", ErrNameTaken, err)
 		}
 		tell(began, err)
-		_ = pause(s.life, again) // the loop looks at it
+		_ = pause.For(s.life, again) // the loop looks at it
 	}
 }
 
@@ -211,10 +212,7 @@ func (s *Server) handle(ctx context.Context, r *amqprpc.Request) ([]byte, error)
 // another process if one is named.
 func (s *Server) ask(ctx context.Context, asker string, req request) (Entity, error) {
 	name := s.process(req.ID)
-	ended := func(error) {}
-	if asker != "" {
-		ended = s.cfg.Hooks.calling(asker, name)
-	}
+	ended := s.cfg.Hooks.Calling(asker, name)
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	for {
@@ -261,27 +259,12 @@ func (s *Server) start(ctx context.Context, id string) error {
 		if fresh {
 			return nil
 		}
-		return pause(ctx, soon) // it is about to claim its name again
+		return pause.For(ctx, soon) // it is about to claim its name again
 	case <-w.ended:
 		if errors.Is(w.failure, amqprpc.ErrTaken) {
-			return pause(ctx, again)
+			return pause.For(ctx, again)
 		}
 		return w.failure
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

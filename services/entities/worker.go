@@ -9,6 +9,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -71,10 +72,10 @@ func (w *worker) run(ctx context.Context) {
 		case errors.Is(err, amqprpc.ErrClosed): // the server has moved
 		default:
 			w.active = false
-			w.server.cfg.Hooks.crashed(w.name, err)
+			w.server.cfg.Hooks.Crashed(w.name, err)
 			w.server.cfg.Log.WarnContext(ctx, "process crashed", "process", w.name, "error", err)
 		}
-		if pause(ctx, soon) != nil {
+		if pause.For(ctx, soon) != nil {
 			return
 		}
 	}
@@ -97,7 +98,7 @@ func (w *worker) live(ctx context.Context) error {
 				_, deleted := ch.QueueDelete(prefix+w.name, ifUnused, ifEmpty, noWait)
 				return errors.Join(err, deleted)
 			}
-			w.server.cfg.Hooks.started(w.name)
+			w.server.cfg.Hooks.Started(w.name)
 			w.begin()
 			return nil
 		},
@@ -160,7 +161,7 @@ func (w *worker) yields(ctx context.Context) bool {
 func (w *worker) terminated(text string) {
 	w.active = false
 	w.server.cfg.Log.Warn(text, "server", w.server.cfg.Server)
-	w.server.cfg.Hooks.conflict(w.name, text)
+	w.server.cfg.Hooks.Conflict(w.name, text)
 }
 
 // handle carries out one request. It may be the last.
@@ -193,7 +194,7 @@ func (w *worker) carryOut(ctx context.Context, req request) error {
 	case opSet:
 		return w.set(req.State)
 	case opUpdate:
-		if err := pause(ctx, w.server.cfg.Work); err != nil {
+		if err := pause.For(ctx, w.server.cfg.Work); err != nil {
 			return err
 		}
 		if _, err := w.server.ask(ctx, w.name, request{Op: opSet, ID: req.With, State: req.State}); err != nil {

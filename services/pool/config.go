@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -54,14 +55,10 @@ type Config struct {
 	Log            *slog.Logger // nil: discarded
 }
 
-// Hooks are told what happens, from many goroutines. Any may be nil.
+// Hooks tell of what the workers do. The process that begins to wait may be that of
+// one request, and what it waits for a permit.
 type Hooks struct {
-	// Started is told that a process consumes its queue.
-	Started func(process string)
-	// Calling is told that a process, which may be that of one request, waits for
-	// an answer from a queue or for a permit; what it returns, if anything, is
-	// called with how that ended.
-	Calling func(process, what string) func(error)
+	hooks.Hooks
 	// Refused is told of a request that was answered by an error.
 	Refused func(process string, cause error)
 }
@@ -94,29 +91,17 @@ func (cfg Config) withDefaults() Config {
 	if cfg.TracerProvider == nil {
 		cfg.TracerProvider = otel.GetTracerProvider()
 	}
+	cfg.Hooks = cfg.Hooks.filled()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return cfg
 }
 
-func (h Hooks) started(process string) {
-	if h.Started != nil {
-		h.Started(process)
+func (h Hooks) filled() Hooks {
+	h.Hooks = h.Filled()
+	if h.Refused == nil {
+		h.Refused = func(string, error) {}
 	}
-}
-
-func (h Hooks) calling(process, what string) func(error) {
-	if h.Calling != nil {
-		if ended := h.Calling(process, what); ended != nil {
-			return ended
-		}
-	}
-	return func(error) {}
-}
-
-func (h Hooks) refused(process string, cause error) {
-	if h.Refused != nil {
-		h.Refused(process, cause)
-	}
+	return h
 }

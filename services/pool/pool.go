@@ -11,6 +11,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
@@ -117,7 +118,7 @@ func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server, pe
 	srv.Process, srv.Declare = process, func(ch *amqp.Channel) error {
 		err := declare(ch, srv.Queue)
 		if err == nil {
-			r.Hooks.started(name)
+			r.Hooks.Started(name)
 		}
 		return err
 	}
@@ -125,7 +126,7 @@ func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server, pe
 		who := cmp.Or(tracing.ProcessFrom(ctx).Name(), name)
 		answer, err := r.permitted(ctx, permits, who, q.Body)
 		if err != nil {
-			r.Hooks.refused(who, err)
+			r.Hooks.Refused(who, err)
 			return nil, err
 		}
 		return encode(answer), nil
@@ -136,7 +137,7 @@ func (r *replica) serve(ctx context.Context, name string, srv amqprpc.Server, pe
 // permitted answers a request while it holds a permit.
 func (r *replica) permitted(ctx context.Context, permits *watched.Semaphore, process string, body []byte) (int, error) {
 	if permits != nil {
-		ended := r.Hooks.calling(process, "a permit")
+		ended := r.Hooks.Calling(process, "a permit")
 		err := permits.Acquire(ctx)
 		if ended(err); err != nil {
 			return 0, err
@@ -153,7 +154,7 @@ func (r *replica) answer(ctx context.Context, process string, body []byte) (int,
 	if err != nil {
 		return 0, err
 	}
-	if err := pause(ctx, r.Work(depth)); err != nil {
+	if err := pause.For(ctx, r.Work(depth)); err != nil {
 		return 0, err
 	}
 	if depth == 0 {
@@ -168,7 +169,7 @@ func (r *replica) answer(ctx context.Context, process string, body []byte) (int,
 
 func (r *replica) ask(ctx context.Context, process string, depth int) (int, error) {
 	queue := QueueOf(depth, r.Layered)
-	ended := r.Hooks.calling(process, queue)
+	ended := r.Hooks.Calling(process, queue)
 	answer, err := ask(ctx, r.conn, queue, depth, r.Timeout)
 	ended(err)
 	return answer, err
@@ -219,19 +220,4 @@ func decode(body []byte) (int, error) {
 		return 0, ErrDepth
 	}
 	return depth, nil
-}
-
-// pause waits for d or until ctx ends, and returns the error of ctx if so.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

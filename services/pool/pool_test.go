@@ -20,15 +20,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// timeout keeps the tests on RabbitMQ short.
-const timeout = time.Second
+const (
+	// timeout keeps tests of those who wait in vain short on RabbitMQ.
+	timeout = time.Second
+	// patience is that of those who are to be answered.
+	patience = 20 * timeout
+)
 
 // service is some replicas and somebody who asks them.
 type service struct {
-	t      *testing.T
-	broker brokertest.Broker
-	conn   *amqprpc.Conn
-	calls  atomic.Int64 // of workers that have begun
+	t       *testing.T
+	broker  brokertest.Broker
+	conn    *amqprpc.Conn
+	timeout time.Duration // of who asks, and of replicas that are started
+	calls   atomic.Int64  // of workers that have begun
 }
 
 func onEach(t *testing.T, test func(s *service)) {
@@ -39,7 +44,7 @@ func onEach(t *testing.T, test func(s *service)) {
 			t.Fatalf("Dial: %v", err)
 		}
 		t.Cleanup(conn.Close)
-		test(&service{t: t, broker: b, conn: conn})
+		test(&service{t: t, broker: b, conn: conn, timeout: patience})
 	}, pool.Queues()...)
 }
 
@@ -47,7 +52,7 @@ func onEach(t *testing.T, test func(s *service)) {
 // stops it.
 func (s *service) run(cfg pool.Config) (stop func()) {
 	s.t.Helper()
-	cfg.URL, cfg.Dial, cfg.Timeout = s.broker.URL, s.broker.Dial, timeout
+	cfg.URL, cfg.Dial, cfg.Timeout = s.broker.URL, s.broker.Dial, s.timeout
 	servers := 1
 	if cfg.Form == pool.Consumers {
 		servers = cfg.Workers
@@ -81,7 +86,7 @@ func (s *service) ask(n, depth int, layered bool) (answered int) {
 	var right atomic.Int64
 	for range n {
 		all.Go(func() {
-			answer, err := pool.Ask(context.Background(), s.conn, depth, layered, timeout)
+			answer, err := pool.Ask(context.Background(), s.conn, depth, layered, s.timeout)
 			switch {
 			case err == nil && answer != depth:
 				s.t.Errorf("the answer to depth %d is %d", depth, answer)
@@ -94,6 +99,24 @@ func (s *service) ask(n, depth int, layered bool) (answered int) {
 	}
 	all.Wait()
 	return int(right.Load())
+}
+
+// together is work for which so many workers who will ask the pool wait for each
+// other. Then it takes them some time, by which they give up later than those who
+// asked them. Afterwards it takes nobody any time.
+func together(workers int, then time.Duration) func(depth int) time.Duration {
+	var arrived sync.WaitGroup
+	arrived.Add(workers)
+	var left atomic.Int64
+	left.Store(int64(workers))
+	return func(depth int) time.Duration {
+		if depth > 0 && left.Add(-1) >= 0 {
+			arrived.Done()
+			arrived.Wait()
+			return then
+		}
+		return 0
+	}
 }
 
 var forms = []pool.Form{pool.Consumers, pool.Goroutines, pool.Semaphore}
@@ -124,11 +147,12 @@ func TestPoolExhaustsItself(t *testing.T) {
 	for _, form := range forms {
 		t.Run(string(form), func(t *testing.T) {
 			onEach(t, func(s *service) {
-				busy := func(depth int) time.Duration { return time.Duration(depth) * 50 * time.Millisecond }
-				s.run(pool.Config{Replica: 1, Form: form, Workers: 2, Work: busy})
+				s.timeout = timeout
+				s.run(pool.Config{Replica: 1, Form: form, Workers: 2, Work: together(2, timeout/4)})
 				if n := s.ask(2, 1, false); n != 0 {
 					s.t.Errorf("%d of 2 were answered", n)
 				}
+				s.timeout = patience
 				if n := s.ask(1, 1, false); n != 1 {
 					s.t.Error("the pool did not come back")
 				}
@@ -140,8 +164,7 @@ func TestPoolExhaustsItself(t *testing.T) {
 // TestPoolIsSavedByAnother: a replica that joins takes up what lies in the queue.
 func TestPoolIsSavedByAnother(t *testing.T) {
 	onEach(t, func(s *service) {
-		busy := func(depth int) time.Duration { return time.Duration(depth) * 50 * time.Millisecond }
-		s.run(pool.Config{Replica: 1, Form: pool.Consumers, Workers: 2, Work: busy})
+		s.run(pool.Config{Replica: 1, Form: pool.Consumers, Workers: 2, Work: together(2, 0)})
 		answered := make(chan int)
 		go func() { answered <- s.ask(2, 1, false) }()
 		for s.calls.Load() < 2 {
@@ -164,8 +187,8 @@ func TestExhaustedSemaphoreIsTold(t *testing.T) {
 			s.t.Fatal(err)
 		}
 		defer agent.Close()
-		busy := func(depth int) time.Duration { return time.Duration(depth) * 50 * time.Millisecond }
-		stop := s.run(pool.Config{Replica: 1, Form: pool.Semaphore, Workers: 2, Work: busy, Agent: agent})
+		s.timeout = timeout
+		stop := s.run(pool.Config{Replica: 1, Form: pool.Semaphore, Workers: 2, Work: together(2, timeout/4), Agent: agent})
 		answered := make(chan int)
 		go func() { answered <- s.ask(2, 1, false) }()
 		waiting, holding := make(map[report.Key]report.Resource), make(map[report.Key]report.Resource)

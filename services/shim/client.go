@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/shim/streampb"
 )
 
@@ -61,7 +62,7 @@ func (c *Client) receive(ctx context.Context, slow time.Duration) {
 			err = c.take(item)
 		}
 		if err == nil {
-			err = pause(ctx, slow)
+			err = pause.For(ctx, slow)
 		}
 		if err != nil {
 			c.mu.Lock()

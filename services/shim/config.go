@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -64,16 +65,9 @@ type Config struct {
 	Log            *slog.Logger // nil: discarded
 }
 
-// Hooks are told what happens, from many goroutines. Any may be nil.
-type Hooks struct {
-	// Started is told that a process is there, perhaps again.
-	Started func(process string)
-	// Calling is told that a process waits for something, by its name; what it
-	// returns, if anything, is called with how that ended.
-	Calling func(process, what string) func(error)
-	// Crashed is told that the shim has exited, by the process that gave up.
-	Crashed func(process string, cause error)
-}
+// Hooks tell of what shim, engine and clients do. A crash is that of the shim, told
+// of the process that gave up.
+type Hooks = hooks.Hooks
 
 var errNoListener = errors.New("no listener for clients")
 
@@ -100,29 +94,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.TracerProvider == nil {
 		cfg.TracerProvider = otel.GetTracerProvider()
 	}
+	cfg.Hooks = cfg.Hooks.Filled()
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	return cfg
-}
-
-func (h Hooks) started(process string) {
-	if h.Started != nil {
-		h.Started(process)
-	}
-}
-
-func (h Hooks) calling(process, what string) func(error) {
-	if h.Calling != nil {
-		if ended := h.Calling(process, what); ended != nil {
-			return ended
-		}
-	}
-	return func(error) {}
-}
-
-func (h Hooks) crashed(process string, cause error) {
-	if h.Crashed != nil {
-		h.Crashed(process, cause)
-	}
 }

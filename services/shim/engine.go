@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/shim/streampb"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -56,7 +56,7 @@ func (e *engine) declare(ch *amqp.Channel) error {
 	}
 	_, err := ch.QueueDeclare(Requests, true, false, false, false, amqp.Table{"x-expires": int32(sharedFor)})
 	if err == nil {
-		e.Hooks.started(Engine)
+		e.Hooks.Started(Engine)
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func (e *engine) serve(ctx context.Context, r *amqprpc.Request) ([]byte, error) 
 	content := make([]byte, itemSize)
 	count := min(o.GetRequest().GetCount(), MaxCount)
 	for i := range count {
-		if err := pause(ctx, e.Work); err != nil {
+		if err := pause.For(ctx, e.Work); err != nil {
 			return nil, err
 		}
 		item := &streampb.Item{Request: o.GetRequest().GetId(), Number: i + 1, Last: i+1 == count, Content: content}
@@ -99,7 +99,7 @@ func (e *engine) put(ctx context.Context, a *streampb.Answer) error {
 	if err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
-	ended := e.Hooks.calling(Engine, Answers)
+	ended := e.Hooks.Calling(Engine, Answers)
 	for {
 		err = e.conn.Put(ctx, amqprpc.Message{Key: Answers, Body: body, ContentType: contentType})
 		if !errors.Is(err, amqprpc.ErrConnectionLost) {
@@ -111,18 +111,3 @@ func (e *engine) put(ctx context.Context, a *streampb.Answer) error {
 }
 
 const contentType = "application/x-protobuf"
-
-// pause waits for d or until ctx ends, and returns the error of ctx if so.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}

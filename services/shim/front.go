@@ -139,7 +139,7 @@ func (s *shim) sendRoutine(ctx context.Context, c *client) error {
 
 // handOver gives an order to the receive routine.
 func (s *shim) handOver(ctx context.Context, c *client, inbox *watched.Sender[event], o *streampb.Order) error {
-	ended := s.Hooks.calling(c.name, Receive)
+	ended := s.Hooks.Calling(c.name, Receive)
 	err := inbox.Send(ctx, event{order: o})
 	ended(err)
 	return err

@@ -99,7 +99,7 @@ func (s *shim) live(ctx context.Context, f *front) error {
 
 // work is the receive routine.
 func (s *shim) work(ctx context.Context, inbox *watched.Receiver[event]) error {
-	s.Hooks.started(Receive)
+	s.Hooks.Started(Receive)
 	for {
 		e, err := inbox.Receive(ctx)
 		switch {
@@ -120,7 +120,7 @@ func (s *shim) work(ctx context.Context, inbox *watched.Receiver[event]) error {
 // crash tells that a process gave up, unless the shim has ended anyway.
 func (s *shim) crash(ctx context.Context, process string, err error) error {
 	if ctx.Err() == nil {
-		s.Hooks.crashed(process, err)
+		s.Hooks.Crashed(process, err)
 	}
 	return fmt.Errorf("%s: unknown timeout: %w", process, err)
 }
@@ -131,7 +131,7 @@ func (s *shim) enqueue(ctx context.Context, process string, o *streampb.Order) e
 	if err != nil {
 		return fmt.Errorf("encode order: %w", err)
 	}
-	ended := s.Hooks.calling(process, Requests)
+	ended := s.Hooks.Calling(process, Requests)
 	_, err = s.conn.Call(ctx, amqprpc.Call{Key: Requests, Body: body, ContentType: contentType, Timeout: s.Timeout})
 	ended(err)
 	return err
@@ -168,7 +168,7 @@ func (s *shim) consume(ctx context.Context, ch *amqp.Channel, process *tracing.P
 	if err != nil {
 		return fmt.Errorf("consume: %w", err)
 	}
-	s.Hooks.started(Intake)
+	s.Hooks.Started(Intake)
 	for {
 		select {
 		case <-ctx.Done():
@@ -194,7 +194,7 @@ func (s *shim) hand(ctx context.Context, inbox *watched.Sender[event], body []by
 		s.Log.WarnContext(ctx, "drop what is no answer", "error", err)
 		return nil
 	}
-	ended := s.Hooks.calling(Intake, Receive)
+	ended := s.Hooks.Calling(Intake, Receive)
 	err := inbox.Send(ctx, event{answer: a})
 	ended(err)
 	return err

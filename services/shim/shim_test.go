@@ -40,7 +40,7 @@ func onEach(t *testing.T, variant shim.Variant, test func(s *system)) {
 	t.Helper()
 	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		s := &system{t: t, started: make(chan string, 100), crashed: make(chan string, 100), timeout: shim.DefaultTimeout, changed: make(chan struct{})}
-		if b.Dial == nil {
+		if b.Embedded == nil {
 			s.timeout = time.Second
 		}
 		lis := bufconn.Listen(1 << 10)

@@ -84,7 +84,7 @@ func (e *exporter) session(ctx context.Context, publish, consume *amqp.Connectio
 		return err
 	}
 	// Nobody knows what became of what was sent before.
-	if err := out.report(ctx, e.agent.Answer(report.Question{Everything: true})); err != nil {
+	if _, err := out.report(ctx, e.agent.Answer(report.Question{Everything: true})); err != nil {
 		return err
 	}
 	err = e.serve(ctx, out, questions)
@@ -132,10 +132,10 @@ func (e *exporter) serve(ctx context.Context, out *outbox, questions <-chan amqp
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-e.agent.Wake():
-			err = out.drain(ctx)
+		case <-out.changed():
+			_, err = out.ship(ctx)
 		case <-beat.C:
-			err = out.report(ctx, e.agent.Heartbeat())
+			_, err = out.report(ctx, e.agent.Heartbeat())
 		case q, ok := <-questions:
 			if !ok {
 				return errNoQuestions

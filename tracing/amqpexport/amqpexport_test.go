@@ -2,6 +2,7 @@ package amqpexport_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func TestAnswersQuestions(t *testing.T) {
 			w.Errorf("%+v", b.States)
 		}
 		w.ask(w.question(&report.Question{Everything: true}))
-		b = w.next(func(b *report.Batch) bool { return beating(b) && b.Heartbeat.Complete })
+		b = w.next(complete)
 		if len(b.States) != 1 || b.States[0].Key != key || b.Answer != nil {
 			w.Errorf("%+v", b)
 		}
@@ -69,15 +70,15 @@ func TestAnswersQuestions(t *testing.T) {
 
 // After each connect everything is told anew.
 func TestReconnects(t *testing.T) {
-	embedded(t, func(w *world) {
+	everywhere(t, func(w *world) {
 		defer w.export()()
 		w.block("p")
 		w.next(about("p"))
-		w.broker.DropConnections()
-		w.listenAgain()
+		w.network.Cut()
 		w.block("q")
-		b := w.next(beating)
-		if h := b.Heartbeat; len(b.States) != 2 || !h.Complete || h.Leaving {
+		w.network.Mend()
+		b := w.next(complete)
+		if len(b.States) != 2 || b.Heartbeat.Leaving {
 			w.Errorf("%+v", b)
 		}
 	})
@@ -88,7 +89,7 @@ func TestReconnects(t *testing.T) {
 func TestBlockedBroker(t *testing.T) {
 	embedded(t, func(w *world) {
 		stop := w.export()
-		w.broker.Block()
+		w.Embedded.Block()
 		ctx := tracing.WithProcess(w.Context(), w.agent.Process("p"))
 		for range 1000 {
 			w.agent.Block(ctx, tracing.All, tracing.Wait{Kind: report.Lock, Resource: "lock"}).End(report.Granted)
@@ -98,15 +99,36 @@ func TestBlockedBroker(t *testing.T) {
 		if s := w.agent.Stats(); s.States > 10 || s.Dirty > 2 {
 			w.Errorf("%+v", s)
 		}
-		w.broker.Unblock()
+		w.Embedded.Unblock()
 		w.next(about("q"))
-		w.broker.Block()
+		w.Embedded.Block()
 		began := time.Now()
 		w.block("r")
 		time.Sleep(time.Second)
 		stop()
 		if took := time.Since(began); took > 5*time.Second {
 			w.Errorf("the exporter took %v to end", took)
+		}
+	})
+}
+
+// What happens while the broker has not taken the last message yet makes one
+// message together, however many processes it is about.
+func TestMerges(t *testing.T) {
+	embedded(t, func(w *world) {
+		defer w.export()()
+		const size = 200
+		w.Embedded.Block()
+		for i := range size {
+			w.block(fmt.Sprint("p", i))
+			time.Sleep(time.Millisecond)
+		}
+		w.Embedded.Unblock()
+		for told, messages := 0, 0; told < size; messages++ {
+			b := w.next(func(b *report.Batch) bool { return len(b.States) > 0 })
+			if told += len(b.States); messages > 1 {
+				t.Fatalf("%d messages tell of %d processes", messages+1, told)
+			}
 		}
 	})
 }

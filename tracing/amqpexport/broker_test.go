@@ -2,10 +2,8 @@ package amqpexport_test
 
 import (
 	"context"
-	"net"
-	"os"
+	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -13,7 +11,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/detector/wire"
-	"github.com/waitgraph/waitgraph/internal/minibroker"
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 )
@@ -23,35 +21,31 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // world is an agent with an exporter on one broker, and a detector's queue.
 type world struct {
 	*testing.T
-	url    string
-	dial   func(network, addr string) (net.Conn, error)
-	broker *minibroker.Broker // nil: RabbitMQ
-	agent  *tracing.Agent
-	ch     *amqp.Channel
-	queue  string
-	inbox  <-chan amqp.Delivery
+	brokertest.Broker
+	network *brokertest.Network // of the exporter
+	agent   *tracing.Agent
+	ch      *amqp.Channel
+	queue   string
+	inbox   <-chan amqp.Delivery
 }
 
 // everywhere runs a test on the embedded broker, in a bubble, and on RabbitMQ.
 func everywhere(t *testing.T, test func(w *world)) {
-	t.Run("embedded", func(t *testing.T) { embedded(t, test) })
-	t.Run("rabbitmq", func(t *testing.T) {
-		url := os.Getenv("AMQP_URL")
-		if url == "" {
-			t.Skip("AMQP_URL is not set")
-		}
-		w := &world{T: t, url: url}
+	t.Helper()
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		w := &world{T: t, Broker: b, network: brokertest.NewNetwork(b.Dial)}
 		w.listen()
 		test(w)
 	})
 }
 
+// embedded runs a test on the embedded broker alone, which can be blocked.
 func embedded(t *testing.T, test func(w *world)) {
-	synctest.Test(t, func(t *testing.T) {
-		broker := minibroker.New()
-		t.Cleanup(func() { _ = broker.Close() })
-		w := &world{T: t, url: "amqp://guest:guest@embedded/", dial: broker.Dial, broker: broker}
-		w.listen()
+	t.Helper()
+	everywhere(t, func(w *world) {
+		if w.Embedded == nil {
+			w.Skip("RabbitMQ is not ours to block")
+		}
 		test(w)
 	})
 }
@@ -63,12 +57,7 @@ func (w *world) listen() {
 	w.must(err)
 	w.agent = agent
 	w.Cleanup(agent.Close)
-	w.listenAgain()
-}
-
-func (w *world) listenAgain() {
-	w.Helper()
-	conn, err := amqp.DialConfig(w.url, amqp.Config{Dial: w.dial})
+	conn, err := amqp.DialConfig(w.URL, amqp.Config{Dial: w.Dial})
 	w.must(err)
 	w.Cleanup(func() { _ = conn.Close() })
 	w.ch, err = conn.Channel()
@@ -92,9 +81,9 @@ func (w *world) must(err error) {
 // export starts the exporter and waits for its first word.
 func (w *world) export() (stop func()) {
 	w.Helper()
-	stop, err := amqpexport.Start(w.Context(), w.agent, amqpexport.Config{URL: w.url, Dial: w.dial, Heartbeat: 100 * time.Millisecond})
+	stop, err := amqpexport.Start(w.Context(), w.agent, amqpexport.Config{URL: w.URL, Dial: w.network.Dial, Heartbeat: 100 * time.Millisecond})
 	w.must(err)
-	if b := w.next(anything); b.Heartbeat == nil || !b.Heartbeat.Complete {
+	if b := w.next(anything); !complete(b) {
 		w.Fatalf("the first word is %+v", b)
 	}
 	return stop
@@ -104,8 +93,12 @@ func anything(*report.Batch) bool { return true }
 
 func beating(b *report.Batch) bool { return b.Heartbeat != nil }
 
+func complete(b *report.Batch) bool { return beating(b) && b.Heartbeat.Complete }
+
 func about(process string) func(*report.Batch) bool {
-	return func(b *report.Batch) bool { return len(b.States) > 0 && b.States[0].Key.Process == process }
+	return func(b *report.Batch) bool {
+		return slices.ContainsFunc(b.States, func(s report.State) bool { return s.Key.Process == process })
+	}
 }
 
 // next returns the next batch of the agent that is wanted.

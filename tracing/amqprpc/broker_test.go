@@ -3,18 +3,13 @@ package amqprpc_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"net"
-	"os"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 	"go.uber.org/goleak"
 
-	"github.com/waitgraph/waitgraph/internal/minibroker"
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -25,38 +20,27 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // RabbitMQ in real time.
 type world struct {
 	*testing.T
-	url  string
-	dial func(network, addr string) (net.Conn, error)
+	brokertest.Broker
 	// timeout is that of calls which are meant to time out, in virtual time
 	// as long as in production.
 	timeout time.Duration
-	suffix  string             // makes names unique
-	broker  *minibroker.Broker // the embedded one; nil on RabbitMQ
+	suffix  string // makes names unique
 }
 
 // everywhere runs a test on both brokers.
 func everywhere(t *testing.T, test func(w *world)) {
-	t.Run("embedded", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			broker := minibroker.New()
-			t.Cleanup(func() { _ = broker.Close() })
-			test(&world{T: t, broker: broker, url: "amqp://guest:guest@embedded/", dial: broker.Dial, timeout: 5 * time.Second})
-		})
-	})
-	t.Run("rabbitmq", func(t *testing.T) { onRabbitMQ(t, test) })
-}
-
-func onRabbitMQ(t *testing.T, test func(w *world)) {
 	t.Helper()
-	url := os.Getenv("AMQP_URL")
-	if url == "" {
-		t.Skip("AMQP_URL is not set")
-	}
-	test(&world{T: t, url: url, timeout: 300 * time.Millisecond, suffix: "." + rand.Text()[:8]})
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		w := &world{T: t, Broker: b, timeout: 5 * time.Second}
+		if b.Embedded == nil {
+			w.timeout, w.suffix = 300*time.Millisecond, "."+rand.Text()[:8]
+		}
+		test(w)
+	})
 }
 
 func (w *world) config() amqprpc.Config {
-	return amqprpc.Config{URL: w.url, Dial: w.dial, Name: w.Name(), CallTimeout: 5 * time.Second}
+	return amqprpc.Config{URL: w.URL, Dial: w.Dial, Name: w.Name(), CallTimeout: 5 * time.Second}
 }
 
 func (w *world) observed(agent *tracing.Agent) amqprpc.Config {
@@ -87,46 +71,11 @@ func (w *world) connect(cfg amqprpc.Config, opts ...amqprpc.Option) *amqprpc.Con
 	return conn
 }
 
-// network lies between a Conn and the broker, and can be cut.
-type network struct {
-	mu    sync.Mutex
-	down  bool
-	dial  func(network, addr string) (net.Conn, error)
-	conns []net.Conn
-}
-
 // through returns cfg with a network of its own.
-func (w *world) through(cfg amqprpc.Config) (amqprpc.Config, *network) {
-	n := &network{dial: w.dial}
-	if n.dial == nil {
-		n.dial = net.Dial
-	}
-	cfg.Dial = n.connect
+func (w *world) through(cfg amqprpc.Config) (amqprpc.Config, *brokertest.Network) {
+	n := brokertest.NewNetwork(w.Dial)
+	cfg.Dial = n.Dial
 	return cfg, n
-}
-
-var errDown = errors.New("network is down")
-
-func (n *network) connect(network, addr string) (net.Conn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.down {
-		return nil, errDown
-	}
-	conn, err := n.dial(network, addr)
-	n.conns = append(n.conns, conn)
-	return conn, err
-}
-
-// set takes the network down or up. All connections break when it goes down.
-func (n *network) set(down bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.down = down
-	for _, conn := range n.conns {
-		_ = conn.Close()
-	}
-	n.conns = nil
 }
 
 func (w *world) queue(name string) string { return w.Name() + "/" + name + w.suffix }
@@ -184,7 +133,7 @@ func echo(_ context.Context, r *amqprpc.Request) ([]byte, error) { return r.Body
 // deleteQueue deletes a queue by a connection of its own.
 func (w *world) deleteQueue(name string) {
 	w.Helper()
-	conn, err := amqp.DialConfig(w.url, amqp.Config{Dial: w.dial})
+	conn, err := amqp.DialConfig(w.URL, amqp.Config{Dial: w.Dial})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -52,8 +52,8 @@ func TestChannelEndsWithItsConnection(t *testing.T) {
 		cfg, network := w.through(w.config())
 		conn := w.connect(cfg)
 		err := conn.Channel(w.Context(), func(ctx context.Context, _ *amqp.Channel) error {
-			network.set(true)
-			network.set(false)
+			network.Cut()
+			network.Mend()
 			<-ctx.Done()
 			return context.Cause(ctx)
 		})
@@ -90,8 +90,8 @@ func TestServerSurvivesACutWhileItIsBuilt(t *testing.T) {
 				Declare: func(ch *amqp.Channel) error {
 					_, err := ch.QueueDeclare(name, false, true, true, false, nil)
 					if built++; built < 4 {
-						network.set(true)
-						network.set(false)
+						network.Cut()
+						network.Mend()
 					}
 					return err
 				},

@@ -35,11 +35,17 @@
 //
 // By default a Server is one process that handles one request at a time; with
 // PerRequest each request is a process of its own, and the server's process
-// only hands requests out. A request is acknowledged
-// when it is done, whatever the outcome, so that what fails is not delivered
-// again. It is abandoned unacknowledged if its channel is lost or the server
-// stops while it is handled: the context of the Handler ends, and the broker
-// delivers the request to somebody else, flagged as redelivered.
+// only hands requests out. A request is acknowledged when it is done, whatever
+// the outcome, so that what fails is not delivered again. It is abandoned
+// unacknowledged if its channel is lost or the server stops while it is handled:
+// the context of the Handler ends, and the broker delivers the request to
+// somebody else, flagged as redelivered.
+//
+// A process that is reentrant (tracing.Reentrant) handles requests of its own
+// call chain while it waits, along with the one that made it wait. Each of them
+// is a process of its own, too, and what crashes is that. Call chains are known
+// from the agents: where the server or one that it calls has none, such a
+// request waits for its turn like any other.
 //
 // # What is observed
 //

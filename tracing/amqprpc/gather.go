@@ -38,12 +38,13 @@ func (c *Conn) Gather(ctx context.Context, need int, calls ...Call) ([]Result, e
 			done <- i
 		}()
 	}
-	return results, collect(attempts, results, done, need, wait)
+	return results, collect(ctx, attempts, results, done, need, wait)
 }
 
 // collect waits for every attempt. As soon as the outcome is certain, it ends
-// the wait and cuts the rest short.
-func collect(attempts []*attempt, results []Result, done <-chan int, need int, wait *tracing.Blocking) error {
+// the wait and cuts the rest short. When ctx ends, the wait does, as a whole: what
+// it is for cannot be given up one by one.
+func collect(ctx context.Context, attempts []*attempt, results []Result, done <-chan int, need int, wait *tracing.Blocking) error {
 	var failures []error
 	missing, spare := need, len(attempts)-need
 	for range attempts {
@@ -63,6 +64,8 @@ func collect(attempts []*attempt, results []Result, done <-chan int, need int, w
 		case missing == 0 || spare < 0:
 			wait.End(causeOf(err))
 			cancel(attempts)
+		case err != nil && ctx.Err() != nil:
+			wait.End(causeOf(err))
 		case err != nil:
 			wait.Failed(i)
 		}

@@ -3,8 +3,11 @@ package amqprpc_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"time"
 
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -65,4 +68,40 @@ func answerAsTold(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 		return nil, ctx.Err()
 	}
 	return r.Body, nil
+}
+
+// Whoever gives up several calls gives them up at once: he never seems to wait for
+// some of them alone.
+func TestGatherGivesUpAtOnce(t *testing.T) {
+	everywhere(t, func(w *world) {
+		agent := newAgent(w)
+		conn := w.connect(w.observed(agent))
+		w.serve(conn, amqprpc.Server{Queue: w.queue("q"), Prefetch: 1000, PerRequest: true, Handler: answerAsTold})
+		caller := agent.Process("caller")
+		caller.Hold(report.Lock, "lock") // which makes his waits matter
+		call := amqprpc.Call{Key: w.queue("q"), Body: []byte("never"), Timeout: -1}
+		var watching sync.WaitGroup
+		end := make(chan struct{})
+		watching.Go(func() {
+			for {
+				select {
+				case <-agent.Wake():
+					if n := len(process(reported(agent), "caller").Waits); n != 0 && n != 3 {
+						w.Errorf("he waits for %d", n)
+					}
+				case <-end:
+					return
+				}
+			}
+		})
+		for range 100 {
+			ctx, cancel := context.WithCancel(tracing.WithProcess(w.Context(), caller))
+			time.AfterFunc(time.Millisecond, cancel)
+			if _, err := conn.Gather(ctx, tracing.Any, call, call, call); !errors.Is(err, context.Canceled) {
+				w.Error(err)
+			}
+		}
+		close(end)
+		watching.Wait()
+	})
 }

@@ -93,17 +93,9 @@ func (p *pool) start(ctx context.Context, r *Request) {
 	p.mu.Unlock()
 	p.group.Go(func() {
 		defer func() { <-p.slots }()
-		p.run(ctx, r, process)
+		p.worker.run(ctx, r, process)
 		p.mu.Lock()
 		delete(p.running, process)
 		p.mu.Unlock()
 	})
-}
-
-func (p *pool) run(ctx context.Context, r *Request, process *tracing.Process) {
-	defer process.Stop()
-	if err := p.worker.handle(ctx, r); err != nil {
-		process.Crash()
-		p.worker.conn.cfg.Log.ErrorContext(ctx, "request crashed", "queue", p.worker.server.Queue, "error", err)
-	}
 }

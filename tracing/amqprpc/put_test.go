@@ -91,6 +91,9 @@ func get(ch *amqp.Channel, queue string) (d amqp.Delivery, ok bool, err error) {
 	if err := ch.Cancel("get", false); err != nil {
 		return d, ok, err
 	}
+	for late := range deliveries { // one at most
+		d, ok = late, true
+	}
 	if ok {
 		err = d.Ack(false)
 	}
@@ -147,8 +150,8 @@ func TestPutOverALostConnection(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			done := make(chan error, 1)
 			go func() { done <- conn.Put(ctx, amqprpc.Message{Key: name}) }()
-			network.set(true)
-			network.set(false)
+			network.Cut()
+			network.Mend()
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) && !errors.Is(err, amqprpc.ErrConnectionLost) {
 				t.Errorf("Put: %v", err)

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/internal/minibroker"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -31,7 +32,7 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 		lost := make(chan error)
 		go func() { _, err := w.call(client, queue, "stay"); lost <- err }()
 		handling := <-arrived
-		network.set(true)
+		network.Cut()
 		if err := <-lost; !errors.Is(err, amqprpc.ErrConnectionLost) {
 			w.Errorf("a call whose reply queue is gone: %v", err)
 		}
@@ -46,7 +47,7 @@ func TestBrokerDiesAndReturns(t *testing.T) {
 			w.Errorf("without a broker, after %v: %v", took, err)
 		}
 
-		network.set(false)
+		network.Mend()
 		for attempt := 0; ; attempt++ { // the server may be back after the client
 			got, err := w.call(client, queue, "back")
 			if err == nil && got == "back" {
@@ -66,8 +67,8 @@ func TestCallWaitsForTheConnection(t *testing.T) {
 		w.serve(server, amqprpc.Server{Queue: w.queue("echo"), Handler: echo})
 		cfg, network := w.through(w.config())
 		client := w.connect(cfg)
-		network.set(true)
-		time.AfterFunc(w.timeout, func() { network.set(false) })
+		network.Cut()
+		time.AfterFunc(w.timeout, func() { network.Mend() })
 		if got, err := client.Call(w.Context(), amqprpc.Call{Key: w.queue("echo"), Body: []byte("patience"), Timeout: 20 * w.timeout}); err != nil || string(got.Body) != "patience" {
 			w.Errorf("%q, %v", got.Body, err)
 		}
@@ -77,10 +78,10 @@ func TestCallWaitsForTheConnection(t *testing.T) {
 func TestDialGivesUpWithItsContext(t *testing.T) {
 	everywhere(t, func(w *world) {
 		cfg, network := w.through(w.config())
-		network.set(true)
+		network.Cut()
 		ctx, cancel := context.WithTimeout(w.Context(), w.timeout)
 		defer cancel()
-		if _, err := amqprpc.Dial(ctx, cfg); !errors.Is(err, errDown) {
+		if _, err := amqprpc.Dial(ctx, cfg); !errors.Is(err, brokertest.ErrDown) {
 			w.Error(err)
 		}
 	})
@@ -90,7 +91,7 @@ func TestDialGivesUpWithItsContext(t *testing.T) {
 // was given up by then never is.
 func TestCallsEndInTimeWhileTheBrokerBlocks(t *testing.T) {
 	everywhere(t, func(w *world) {
-		if w.broker == nil {
+		if w.Embedded == nil {
 			w.Skip("cannot make this broker short of memory")
 		}
 		conn, handled := w.connect(w.config()), make(chan string, 10)
@@ -101,7 +102,7 @@ func TestCallsEndInTimeWhileTheBrokerBlocks(t *testing.T) {
 		if _, err := w.call(conn, w.queue("q"), "before"); err != nil {
 			w.Fatal(err)
 		}
-		w.broker.Block()
+		w.Embedded.Block()
 		synctest.Wait()
 		for _, body := range []string{"first", "meanwhile"} { // the broker complains when it gets the first
 			began := time.Now()
@@ -110,7 +111,7 @@ func TestCallsEndInTimeWhileTheBrokerBlocks(t *testing.T) {
 				w.Errorf("after %v: %v", took, err)
 			}
 		}
-		time.AfterFunc(time.Second, w.broker.Unblock)
+		time.AfterFunc(time.Second, w.Embedded.Unblock)
 		if got, err := w.call(conn, w.queue("q"), "after"); got != "after" || err != nil {
 			w.Errorf("%q, %v", got, err)
 		}
@@ -127,8 +128,8 @@ func TestCallsEndWhileThePeerDoesNotRead(t *testing.T) {
 	broker := minibroker.New()
 	t.Cleanup(func() { _ = broker.Close() })
 	var stuck atomic.Bool
-	w := &world{T: t, broker: broker, url: "amqp://guest:guest@embedded/"}
-	w.dial = func(network, addr string) (net.Conn, error) {
+	w := &world{T: t, Broker: brokertest.Broker{URL: "amqp://guest:guest@embedded/"}}
+	w.Dial = func(network, addr string) (net.Conn, error) {
 		conn, err := broker.Dial(network, addr)
 		return &stuckConn{Conn: conn, stuck: &stuck, closed: make(chan struct{})}, err
 	}

@@ -28,11 +28,16 @@ type Request struct {
 	owed     *tracing.Obligation
 }
 
-func newRequest(ctx context.Context, c *Conn, d amqp.Delivery, p *tracing.Process) *Request {
+func newRequest(c *Conn, d amqp.Delivery) *Request {
 	return &Request{
 		Exchange: d.Exchange, Key: d.RoutingKey, Body: d.Body, ContentType: d.ContentType, Headers: d.Headers,
-		Redelivered: d.Redelivered, delivery: d, conn: c, process: p, owed: receive(ctx, p, &d),
+		Redelivered: d.Redelivered, delivery: d, conn: c,
 	}
+}
+
+// owe gives the request to a process, which owes the reply.
+func (r *Request) owe(ctx context.Context, p *tracing.Process) {
+	r.process, r.owed = p, receive(ctx, p, &r.delivery)
 }
 
 // Reply answers the request before the Handler returns. Its caller goes on, so

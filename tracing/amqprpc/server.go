@@ -25,18 +25,25 @@ type Server struct {
 	// connection or the queue was lost. Nil: somebody else does.
 	Declare func(ch *amqp.Channel) error
 	// Process is the one that works. Nil: one that is named after the queue
-	// and lives until Serve returns, if the Conn has an Agent.
+	// and lives until Serve returns, if the Conn has an Agent. If it is
+	// reentrant (tracing.Reentrant), it serves requests of its own call chain
+	// while it waits, so that the Handler must be safe for concurrent use.
 	Process *tracing.Process
 	// Prefetch is how many requests are taken from the queue ahead of their
-	// acknowledgement, the one being handled included; 0 means 1. With more,
-	// they wait in the process's mailbox, where they can be seen waiting.
+	// acknowledgement, those being handled included; 0 means 1. With more,
+	// they wait in the process's mailbox, where they can be seen waiting. A
+	// reentrant process needs more: what is not taken is not served.
 	Prefetch int
 	// PerRequest handles up to Prefetch requests at a time, each in a process
 	// of its own that lives as long as the request; what crashes is the
 	// request's process then, and the server goes on. Otherwise there is one
 	// process, which handles one request at a time.
 	PerRequest bool
-	Handler    Handler
+	// Received, unless it is nil, is told of each request that is delivered,
+	// before anybody can see it wait in the mailbox. Nothing else is delivered
+	// until it returns, and it must leave the request as it is.
+	Received func(*Request)
+	Handler  Handler
 }
 
 // maxPrefetch leaves room for one more within what the protocol knows.
@@ -153,6 +160,7 @@ func (c *Conn) serve(ctx context.Context, s *session, srv *Server) error {
 	})
 	err = w.work(ctx)
 	cancel(nil)
+	w.end()
 	_ = ch.Close() // which ends the deliveries
 	w.intake.Wait()
 	return err

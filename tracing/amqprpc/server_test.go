@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -33,19 +34,19 @@ func TestCrashLosesMailbox(t *testing.T) {
 					return nil, nil
 				}}
 				first := w.serve(conn, srv)
-				call := func(body string) error {
-					_, err := conn.Call(w.Context(), amqprpc.Call{Key: queue, Body: []byte(body), Timeout: w.timeout})
+				call := func(body string, timeout time.Duration) error {
+					_, err := conn.Call(w.Context(), amqprpc.Call{Key: queue, Body: []byte(body), Timeout: timeout})
 					return err
 				}
 				var calls sync.WaitGroup
 				calls.Go(func() {
-					if err := call("crash"); !errors.Is(err, amqprpc.ErrTimeout) {
+					if err := call("crash", w.timeout); !errors.Is(err, amqprpc.ErrTimeout) {
 						w.Errorf("the call that crashes: %v", err)
 					}
 				})
 				<-handled
 				calls.Go(func() {
-					if err := call("behind"); !errors.Is(err, amqprpc.ErrTimeout) {
+					if err := call("behind", w.timeout); !errors.Is(err, amqprpc.ErrTimeout) {
 						w.Errorf("the call behind: %v", err)
 					}
 				})
@@ -58,7 +59,7 @@ func TestCrashLosesMailbox(t *testing.T) {
 					w.Errorf("serve: %v", err)
 				}
 				w.serve(conn, srv)
-				if err := call("again"); err != nil {
+				if err := call("again", -1); err != nil {
 					w.Errorf("after the restart: %v", err)
 				}
 				if got := <-handled; got != "again" {
@@ -229,13 +230,13 @@ func TestPerRequestHandlesTogetherWhatSerialHandlesInTurn(t *testing.T) {
 			}
 			return r.Body, nil
 		}})
-		call := func(body string) amqprpc.Call {
-			return amqprpc.Call{Key: queue, Body: []byte(body), Timeout: w.timeout}
+		call := func(body string, timeout time.Duration) amqprpc.Call {
+			return amqprpc.Call{Key: queue, Body: []byte(body), Timeout: timeout}
 		}
-		if _, err := conn.Call(w.Context(), call("crash")); !errors.Is(err, amqprpc.ErrTimeout) {
+		if _, err := conn.Call(w.Context(), call("crash", w.timeout)); !errors.Is(err, amqprpc.ErrTimeout) {
 			w.Error(err)
 		}
-		if _, err := conn.Gather(w.Context(), tracing.All, call("a"), call("b")); err != nil {
+		if _, err := conn.Gather(w.Context(), tracing.All, call("a", -1), call("b", -1)); err != nil {
 			w.Errorf("after the crash of a request: %v", err)
 		}
 	})
@@ -268,7 +269,7 @@ func TestHeadersOfAnyTypeDoNoHarm(t *testing.T) {
 
 // rawCall calls without this package, as a foreign peer does.
 func rawCall(w *world, queue string, headers amqp.Table) (string, error) {
-	conn, err := amqp.DialConfig(w.url, amqp.Config{Dial: w.dial})
+	conn, err := amqp.DialConfig(w.URL, amqp.Config{Dial: w.Dial})
 	if err != nil {
 		return "", err
 	}

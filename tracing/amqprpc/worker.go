@@ -14,6 +14,7 @@ import (
 // worker handles the requests of one channel.
 //
 //	broker ──▶ receive ──▶ mailbox ──▶ work ──▶ handler
+//	              └──── of its own call chain ───────▲
 //
 // The broker delivers no more than fit the mailbox, so receive takes every
 // delivery up at once, and the agent sees it queue.
@@ -23,8 +24,10 @@ type worker struct {
 	mailbox chan *Request
 	intake  sync.WaitGroup
 
-	mu   sync.Mutex
-	open map[*Request]struct{} // delivered and not done; guards their process and what it owes
+	mu    sync.Mutex
+	open  map[*Request]struct{} // delivered and not done; guards their process and what it owes
+	over  bool                  // nothing more is begun
+	inner sync.WaitGroup        // of those handled while the process waits; it grows no more once it is over
 }
 
 func newWorker(c *Conn, srv *Server) *worker {
@@ -40,16 +43,58 @@ func newWorker(c *Conn, srv *Server) *worker {
 func (w *worker) receive(ctx context.Context, deliveries <-chan amqp.Delivery) {
 	defer w.forsake()
 	for d := range deliveries {
-		r := newRequest(ctx, w.conn, d, w.server.Process)
+		r := newRequest(w.conn, d)
+		if w.server.Received != nil {
+			w.server.Received(r)
+		}
 		w.mu.Lock()
+		r.owe(ctx, w.server.Process)
 		w.open[r] = struct{}{}
 		w.mu.Unlock()
+		if w.ownChain(r) {
+			w.begin(ctx, r)
+			continue
+		}
 		select {
 		case w.mailbox <- r:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// ownChain reports whether a request is of the call chain for which the process
+// waits: a reentrant one serves it meanwhile, by a process that is there for it
+// alone. In a pool every request has one anyway.
+func (w *worker) ownChain(r *Request) bool {
+	return r.owed != nil && r.owed.Process() != w.server.Process && !w.server.PerRequest
+}
+
+// begin handles a request while the process waits for what comes of it.
+func (w *worker) begin(ctx context.Context, r *Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.over {
+		return
+	}
+	w.inner.Go(func() { w.run(ctx, r, r.owed.Process()) })
+}
+
+// run handles a request for which there is a process of its own, which ends with it.
+func (w *worker) run(ctx context.Context, r *Request, process *tracing.Process) {
+	defer process.Stop()
+	if err := w.handle(ctx, r); err != nil {
+		process.Crash()
+		w.conn.cfg.Log.ErrorContext(ctx, "request crashed", "queue", w.server.Queue, "error", err)
+	}
+}
+
+// end waits for those that are handled while the process waits.
+func (w *worker) end() {
+	w.mu.Lock()
+	w.over = true
+	w.mu.Unlock()
+	w.inner.Wait()
 }
 
 // forsake makes the processes owe nothing any more.
@@ -66,7 +111,7 @@ func (w *worker) entrust(ctx context.Context, r *Request, p *tracing.Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	former := r.owed
-	r.process, r.owed = p, receive(ctx, p, &r.delivery)
+	r.owe(ctx, p)
 	former.Dropped()
 }
 

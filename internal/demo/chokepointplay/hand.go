@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/chokepoint"
+	"github.com/waitgraph/waitgraph/services/hooks"
 )
 
 const (
@@ -25,9 +27,11 @@ const (
 // node runs one node, and tells which ones are up whenever that changes.
 func node(ctx context.Context, p *demo.Part, name string) error {
 	cfg := config(p, chokepoint.Cluster, name, chokepoint.Hooks{
-		Started: func(worker string) { p.Say("%s is here", worker) },
-		Gone:    func(worker string) { p.Say("%s is gone", worker) },
-		Crashed: func(worker string, cause error) { p.Say("%s crashed: %v", worker, cause) },
+		Hooks: hooks.Hooks{
+			Started: func(worker string) { p.Say("%s is here", worker) },
+			Crashed: func(worker string, cause error) { p.Say("%s crashed: %v", worker, cause) },
+		},
+		Gone: func(worker string) { p.Say("%s is gone", worker) },
 	})
 	cfg.Lifetime, cfg.Work = longer, func(string) time.Duration { return leisure }
 	n, err := chokepoint.Start(ctx, cfg)
@@ -41,7 +45,7 @@ func node(ctx context.Context, p *demo.Part, name string) error {
 			p.Say("%s sees %s", name, strings.Join(now, ", "))
 			told = now
 		}
-		if wait(ctx, look) != nil {
+		if pause.For(ctx, look) != nil {
 			return nil
 		}
 	}

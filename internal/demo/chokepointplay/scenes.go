@@ -12,6 +12,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/internal/pause"
 )
 
 type scene = demo.Scene[*system]
@@ -45,7 +46,7 @@ var (
 			stage.Result("served, and not lost")
 			asked := make(chan error, 1)
 			go func() { asked <- s.get(ctx, 0, "n1", "1") }()
-			err := wait(ctx, quick/2)
+			err := pause.For(ctx, quick/2)
 			s.parts["n2"].Kill()
 			return errors.Join(err, <-asked)
 		},
@@ -99,7 +100,7 @@ func crowded(ctx context.Context, stage *demo.Stage, s *system) error {
 			return errors.Join(err, g.Wait())
 		}
 		longest = max(longest, n)
-		if err := wait(ctx, 5*time.Millisecond); err != nil {
+		if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 			return errors.Join(err, g.Wait())
 		}
 	}

@@ -9,7 +9,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/chokepoint"
+	"github.com/waitgraph/waitgraph/services/hooks"
 )
 
 // system is three nodes and those who ask them.
@@ -53,7 +55,7 @@ func (s *system) startNode(name string, work, lifetime time.Duration, outside bo
 		}
 		defer n.Stop()
 		for !slices.Equal(n.Nodes(), nodes) {
-			if err := wait(ctx, time.Millisecond); err != nil {
+			if err := pause.For(ctx, time.Millisecond); err != nil {
 				return err
 			}
 		}
@@ -74,16 +76,18 @@ func config(p *demo.Part, cluster, name string, hooks chokepoint.Hooks) chokepoi
 // hooks tell what a part does until its context ends.
 func (s *system) hooks(ctx context.Context) chokepoint.Hooks {
 	return chokepoint.Hooks{
-		Started: s.stage.Started, Calling: s.stage.Calling,
+		Hooks: hooks.Hooks{
+			Started: s.stage.Started, Calling: s.stage.Calling,
+			// Nobody starts a worker again before somebody asks for its key.
+			Crashed: func(worker string, cause error) {
+				s.stage.Crashed(worker, cause)
+				s.stage.Started(worker)
+			},
+		},
 		Gone: func(worker string) {
 			if ctx.Err() == nil {
 				s.stage.Happened(worker, "is gone")
 			}
-		},
-		// Nobody starts a worker again before somebody asks for its key.
-		Crashed: func(worker string, cause error) {
-			s.stage.Crashed(worker, cause)
-			s.stage.Started(worker)
 		},
 	}
 }
@@ -147,15 +151,3 @@ func (s *system) cross(ctx context.Context) error {
 
 func getting(node, key string) string       { return node + ".get(" + key + ")" }
 func summing(node, key, with string) string { return node + ".sum(" + key + ", " + with + ")" }
-
-// wait waits for d, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

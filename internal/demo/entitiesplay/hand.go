@@ -10,6 +10,7 @@ import (
 	"github.com/waitgraph/waitgraph/internal/demo"
 	"github.com/waitgraph/waitgraph/internal/demo/presence"
 	"github.com/waitgraph/waitgraph/services/entities"
+	"github.com/waitgraph/waitgraph/services/hooks"
 )
 
 // storeFile is what the servers of people who play by hand share, if they start
@@ -37,8 +38,10 @@ func node(ctx context.Context, p *demo.Part, name string) error {
 		s, err := entities.Start(ctx, entities.Config{
 			Server: name, Place: place(p, ""), Store: store, Agent: p.Agent, Work: leisure, TracerProvider: p.TracerProvider, Log: p.Log,
 			Hooks: entities.Hooks{
-				Started:  func(process string) { p.Say("%s is here", process) },
-				Crashed:  func(process string, cause error) { p.Say("%s crashed: %v", process, cause) },
+				Hooks: hooks.Hooks{
+					Started: func(process string) { p.Say("%s is here", process) },
+					Crashed: func(process string, cause error) { p.Say("%s crashed: %v", process, cause) },
+				},
 				Conflict: func(_, text string) { p.Say("%s", text) },
 			},
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/internal/demo"
 	"github.com/waitgraph/waitgraph/services/entities"
+	"github.com/waitgraph/waitgraph/services/hooks"
 )
 
 // work is how long a process works before it asks another, so that two updates
@@ -118,9 +119,10 @@ func place(p *demo.Part, prefix string) entities.Place {
 }
 
 func (s *system) hooks() entities.Hooks {
-	return entities.Hooks{Started: s.stage.Started, Calling: s.stage.Calling, Crashed: s.stage.Crashed, Conflict: func(_, text string) {
-		s.stage.Happened("", text)
-	}}
+	return entities.Hooks{
+		Hooks:    hooks.Hooks{Started: s.stage.Started, Calling: s.stage.Calling, Crashed: s.stage.Crashed},
+		Conflict: func(_, text string) { s.stage.Happened("", text) },
+	}
 }
 
 // startCallers starts those who ask in a place, unless they are there.

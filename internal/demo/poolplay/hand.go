@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/services/pool"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -25,13 +26,13 @@ func node(ctx context.Context, p *demo.Part, name string) error {
 	return pool.Run(ctx, pool.Config{
 		Replica: replica, URL: p.URL, Dial: p.Dial, Agent: p.Agent, Workers: 2, TracerProvider: p.TracerProvider, Log: p.Log,
 		Work: func(depth int) time.Duration { return time.Duration(min(depth, 1)) * 2 * time.Second },
-		Hooks: pool.Hooks{
+		Hooks: pool.Hooks{Hooks: hooks.Hooks{
 			Started: func(process string) { p.Say("%s consumes", process) },
 			Calling: func(process, what string) func(error) {
 				p.Say("%s waits for %s", process, what)
 				return func(err error) { p.Say("%s goes on: %v", process, err) }
 			},
-		},
+		}},
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/pool"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -108,7 +109,7 @@ var (
 			added := make(chan *demo.Part, 1)
 			go func() {
 				_ = stage.Until(ctx, pool.DefaultTimeout, bothWait)
-				pause(ctx, patience)
+				_ = pause.For(ctx, patience)
 				added <- s.start(more)
 			}()
 			err := errors.Join(s.together(ctx, "caller:1", "caller:2"), stage.Settle(ctx))
@@ -235,11 +236,4 @@ func joined(_ *demo.Phase, seen []demo.Sighting) demo.Expectation {
 		}
 	}
 	return demo.Expect("resolved by a worker that joined", got, want)
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/services/pool"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
@@ -80,10 +81,10 @@ func (s *system) stranger(cfg pool.Config) *demo.Part {
 
 func (s *system) on(p *demo.Part, cfg pool.Config) pool.Config {
 	cfg.URL, cfg.Dial, cfg.TracerProvider, cfg.Log = p.URL, p.Dial, p.TracerProvider, p.Log
-	cfg.Hooks = pool.Hooks{Started: s.stage.Started, Calling: func(process, what string) func(error) {
+	cfg.Hooks = pool.Hooks{Hooks: hooks.Hooks{Started: s.stage.Started, Calling: func(process, what string) func(error) {
 		s.stage.Started(process) // if it is that of a request
 		return s.stage.Calling(process, what)
-	}}
+	}}}
 	if cfg.Work == nil {
 		cfg.Work = func(depth int) time.Duration { return (*s.work.Load())(depth) }
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/services/shim"
 )
 
@@ -59,7 +60,7 @@ func byHand(ctx context.Context, _ *demo.Part, args []string) (string, error) {
 		_, err := c.Fetch(ctx, count)
 		done <- err
 	}()
-	if err := pause(ctx, 100*time.Millisecond); err != nil {
+	if err := pause.For(ctx, 100*time.Millisecond); err != nil {
 		return "", err
 	}
 	_, err = c.Fetch(ctx, 1)

@@ -89,11 +89,3 @@ func (s *system) fetch(ctx context.Context, c *shim.Client, name string, count i
 
 // request is how a request is written.
 func request(client string, count int) string { return fmt.Sprintf("%s: fetch(%d)", client, count) }
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
-	return ctx.Err()
-}

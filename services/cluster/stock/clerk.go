@@ -3,7 +3,6 @@ package stock
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/waitgraph/waitgraph/services/cluster"
@@ -16,7 +15,7 @@ const full = 10
 // his timeout.
 func (c *clerk) holding(ctx context.Context, p *cluster.Process, shelf string, f func(ctx context.Context) error) error {
 	name := lockOf(shelf)
-	ended := c.calling(p, "lock "+shelf)
+	ended := c.Hooks.Calling(p.PID().String(), "lock "+shelf)
 	patience, done := context.WithTimeout(ctx, c.Timeout)
 	_, err := p.SetLock(patience, name)
 	done()
@@ -32,7 +31,7 @@ func lockOf(shelf string) string { return "shelf " + shelf }
 
 // ask asks another clerk to count a shelf.
 func (c *clerk) ask(ctx context.Context, p *cluster.Process, other cluster.Address, shelf string) (string, error) {
-	ended := c.calling(p, other.String())
+	ended := c.Hooks.Calling(p.PID().String(), other.String())
 	answer, err := Count(ctx, p, other, shelf)
 	ended(err)
 	return answer, err
@@ -57,23 +56,4 @@ func (c *clerk) work(ctx context.Context) {
 	if c.Work != nil {
 		c.Work(ctx)
 	}
-}
-
-func (c *clerk) started(p *cluster.Process) {
-	if c.Hooks.Started != nil {
-		c.Hooks.Started(p.PID().String())
-	}
-}
-
-func (c *clerk) crashed(p *cluster.Process) {
-	if c.Hooks.Crashed != nil {
-		c.Hooks.Crashed(p.PID().String(), fmt.Errorf("clerk ended: %w", p.Err()))
-	}
-}
-
-func (c *clerk) calling(p *cluster.Process, what string) (ended func(error)) {
-	if c.Hooks.Calling == nil {
-		return func(error) {}
-	}
-	return c.Hooks.Calling(p.PID().String(), what)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/services/cluster"
+	"github.com/waitgraph/waitgraph/services/hooks"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -33,20 +34,12 @@ type Config struct {
 	Hooks Hooks
 }
 
-// Hooks tell of what clerks do, as they do it. They must return at once. Nil ones
-// are skipped.
-type Hooks struct {
-	// Started says that a clerk is there, perhaps again.
-	Started func(process string)
-	// Calling says that a clerk begins to wait for a lock or for another. What
-	// it returns is called when the wait ends, with its error.
-	Calling func(process, what string) (ended func(error))
-	// Crashed says that a clerk crashed, and why.
-	Crashed func(process string, cause error)
-}
+// Hooks tell of what clerks do. What they wait for is a lock or another clerk.
+type Hooks = hooks.Hooks
 
 // Run keeps a clerk at work until ctx ends, or the clerk cannot be replaced.
 func Run(ctx context.Context, cfg Config) error {
+	cfg.Hooks = cfg.Hooks.Filled()
 	c := clerk{cfg}
 	if err := cfg.Node.CreateGroup(ctx, group); err != nil {
 		return fmt.Errorf("run clerk %s: %w", cfg.Name, err)
@@ -60,10 +53,10 @@ func Run(ctx context.Context, cfg Config) error {
 			p.Stop()
 			return fmt.Errorf("run clerk %s: %w", cfg.Name, err)
 		}
-		c.started(p)
+		c.Hooks.Started(p.PID().String())
 		select {
 		case <-p.Ended():
-			c.crashed(p)
+			c.Hooks.Crashed(p.PID().String(), fmt.Errorf("clerk ended: %w", p.Err()))
 		case <-ctx.Done():
 			p.Stop()
 			return context.Cause(ctx)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net"
 	"slices"
 	"sync"
 	"testing"
@@ -19,8 +18,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// timeout is that of calls; clerks have twice the patience with locks.
-const timeout = time.Second
+const (
+	// timeout is that of clerks who wait in vain.
+	timeout = time.Second
+	// patience is that of those who are to be answered.
+	patience = 20 * timeout
+)
 
 var (
 	ann = cluster.Address{Name: "ann", Node: "n1"}
@@ -31,9 +34,9 @@ var (
 // shop is three clerks on a node each, and a desk at which they are asked.
 type shop struct {
 	*testing.T
-	desk  *cluster.Node
-	nodes map[string]*cluster.Node
-	cut   map[string]func()
+	desk     *cluster.Node
+	nodes    map[string]*cluster.Node
+	networks map[string]*brokertest.Network // of the nodes
 
 	mu      sync.Mutex
 	changed chan struct{}
@@ -42,15 +45,20 @@ type shop struct {
 	waits   int
 }
 
-func open(t *testing.T, b brokertest.Broker, careful bool, work time.Duration) *shop {
-	if b.Dial == nil { // no bubble: shops do not see each other
+// works is what clerks do at a shelf before they need anything else.
+type works map[cluster.Address]func(context.Context)
+
+// open opens a shop whose clerks wait so long for each other, and twice as long for
+// locks.
+func open(t *testing.T, b brokertest.Broker, careful bool, timeout time.Duration, work works) *shop {
+	if b.Embedded == nil { // no bubble: shops do not see each other
 		t.Parallel()
 	}
-	s := &shop{T: t, nodes: make(map[string]*cluster.Node), cut: make(map[string]func()), changed: make(chan struct{})}
+	s := &shop{T: t, nodes: make(map[string]*cluster.Node), networks: make(map[string]*brokertest.Network), changed: make(chan struct{})}
 	name := "stock-" + rand.Text()[:8]
-	s.desk = s.node(b, name, "desk")
+	s.desk = s.node(b, name, "desk", patience)
 	for _, a := range []cluster.Address{ann, ben, cyd} {
-		node := s.node(b, name, a.Node)
+		node := s.node(b, name, a.Node, timeout)
 		var clerk sync.WaitGroup
 		ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 		t.Cleanup(func() {
@@ -59,7 +67,7 @@ func open(t *testing.T, b brokertest.Broker, careful bool, work time.Duration) *
 		})
 		clerk.Go(func() {
 			err := stock.Run(ctx, stock.Config{
-				Node: node, Name: a.Name, Careful: careful, Timeout: 2 * timeout, Work: busy(work), Hooks: s.hooks(),
+				Node: node, Name: a.Name, Careful: careful, Timeout: 2 * timeout, Work: work[a], Hooks: s.hooks(),
 			})
 			if !errors.Is(err, context.Canceled) && !errors.Is(err, cluster.ErrStopped) {
 				t.Errorf("%s: %v", a, err)
@@ -70,37 +78,17 @@ func open(t *testing.T, b brokertest.Broker, careful bool, work time.Duration) *
 	return s
 }
 
-func (s *shop) node(b brokertest.Broker, clusterName, name string) *cluster.Node {
+func (s *shop) node(b brokertest.Broker, clusterName, name string, timeout time.Duration) *cluster.Node {
 	s.Helper()
-	dial := b.Dial
-	if dial == nil {
-		dial = net.Dial
-	}
-	var mu sync.Mutex
-	var conns []net.Conn
+	s.networks[name] = brokertest.NewNetwork(b.Dial)
 	node, err := cluster.Start(s.Context(), cluster.Config{
-		Cluster: clusterName, Node: name, URL: b.URL, CallTimeout: timeout,
-		Dial: func(network, addr string) (net.Conn, error) {
-			conn, err := dial(network, addr)
-			mu.Lock()
-			defer mu.Unlock()
-			conns = append(conns, conn)
-			return conn, err
-		},
+		Cluster: clusterName, Node: name, URL: b.URL, Dial: s.networks[name].Dial, CallTimeout: timeout,
 	})
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(node.Stop)
 	s.nodes[name] = node
-	s.cut[name] = func() {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range conns {
-			_ = c.Close()
-		}
-		conns = nil
-	}
 	return node
 }
 
@@ -151,13 +139,35 @@ func busy(d time.Duration) func(context.Context) {
 	}
 }
 
-// both runs two things at once, the second a moment after the first.
-func both(first, second func()) {
+// both runs two things at once, the second once begun is closed.
+func both(begun <-chan struct{}, first, second func()) {
 	var g sync.WaitGroup
 	g.Go(first)
-	time.Sleep(50 * time.Millisecond)
+	<-begun
 	g.Go(second)
 	g.Wait()
+}
+
+// meeting is work of two clerks: begun is closed when the first is at it, who is
+// done when the second is, too. Who is done first waits longest, and so crashes
+// alone. Afterwards both work no more.
+func meeting() (begun <-chan struct{}, first, second func(context.Context)) {
+	one, two := make(chan struct{}), make(chan struct{})
+	begin := sync.OnceFunc(func() { close(one) })
+	return one, func(ctx context.Context) {
+			begin()
+			select {
+			case <-two:
+			case <-ctx.Done():
+			}
+		}, func(ctx context.Context) {
+			select {
+			case <-two:
+			default:
+				close(two)
+				busy(timeout / 2)(ctx)
+			}
+		}
 }
 
 func (s *shop) wants(what, got string, err error, want string) {
@@ -169,7 +179,7 @@ func (s *shop) wants(what, got string, err error, want string) {
 
 func TestClerks(t *testing.T) {
 	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
-		s := open(t, b, false, 0)
+		s := open(t, b, false, patience, nil)
 		got, err := stock.Move(t.Context(), s.desk, ann, "a", "b", 3)
 		s.wants("move", got, err, "a: 7, b: 13")
 		got, err = stock.Move(t.Context(), s.desk, ben, "b", "a", 13)
@@ -203,7 +213,8 @@ func TestDeadlocks(t *testing.T) {
 				func() { _, _ = stock.Move(s.Context(), s.desk, ben, "b", "a", 1) }
 		},
 		"call": func(s *shop) (func(), func()) {
-			return func() { _, _ = stock.Audit(s.Context(), s.desk, ann, "a", ben, "a") }, func() {}
+			return func() { _, _ = stock.Audit(s.Context(), s.desk, ann, "a", ben, "a") },
+				func() { _, _ = stock.Move(s.Context(), s.desk, cyd, "c", "d", 1) } // who is in nobody's way
 		},
 		"ring": func(s *shop) (func(), func()) {
 			return func() { _, _ = stock.Audit(s.Context(), s.desk, ann, "a", ben, "c") },
@@ -213,23 +224,28 @@ func TestDeadlocks(t *testing.T) {
 	for name, deadlock := range deadlocks {
 		t.Run(name, func(t *testing.T) {
 			brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
-				s := open(t, b, false, 100*time.Millisecond)
-				both(deadlock(s))
+				begun, one, two := meeting()
+				s := open(t, b, false, timeout, works{ann: one, ben: two, cyd: two})
+				first, second := deadlock(s)
+				both(begun, first, second)
 				s.until("a clerk crashed and was replaced", func() bool {
 					return slices.Equal(s.crashes, []string{"ann@n1"}) && s.starts == 4 && s.waits == 0
 				})
-				got, err := stock.Audit(t.Context(), s.desk, ann, "a", cyd, "c")
-				want := "a: 10; cyd says c: 10"
+				got, err := stock.Audit(t.Context(), s.desk, ann, "a", cyd, "b")
+				want := "a: 10; cyd says b: 10"
 				if name == "order" { // ben got on
-					want = "a: 11; cyd says c: 10"
+					want = "a: 11; cyd says b: 9"
 				}
 				s.wants("afterwards", got, err, want)
 			})
 			brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
-				s := open(t, b, true, 100*time.Millisecond)
-				both(deadlock(s))
-				got, err := stock.Audit(t.Context(), s.desk, ann, "a", cyd, "c")
-				s.wants("afterwards", got, err, "a: 10; cyd says c: 10")
+				s := open(t, b, true, patience, works{ann: busy(timeout / 10), ben: busy(timeout / 10), cyd: busy(timeout / 10)})
+				begun := make(chan struct{})
+				close(begun)
+				first, second := deadlock(s)
+				both(begun, first, second)
+				got, err := stock.Audit(t.Context(), s.desk, ann, "a", cyd, "b")
+				s.wants("afterwards", got, err, "a: 10; cyd says b: 10")
 				if len(s.crashes) > 0 {
 					t.Errorf("careful clerks crashed: %v", s.crashes)
 				}
@@ -242,13 +258,18 @@ func TestDeadlocks(t *testing.T) {
 // is back with his node.
 func TestClerkIsCutOff(t *testing.T) {
 	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
-		s := open(t, b, false, 100*time.Millisecond)
-		both(func() {
+		begun := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(begun) })
+		s := open(t, b, false, patience, works{ann: func(ctx context.Context) {
+			begin()
+			<-ctx.Done()
+		}})
+		both(begun, func() {
 			if got, err := stock.Move(t.Context(), s.desk, ann, "a", "b", 1); err == nil {
 				t.Errorf("moved by one who was cut off: %s", got)
 			}
 		}, func() {
-			s.cut["n1"]()
+			s.networks["n1"].Drop()
 			got, err := stock.Move(t.Context(), s.desk, ben, "b", "a", 1)
 			s.wants("the next", got, err, "b: 9, a: 11")
 		})
