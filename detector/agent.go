@@ -24,7 +24,8 @@ type agent struct {
 	nodes         map[*node]struct{}
 	members       map[report.Member]struct{}
 	consumed      map[string]struct{} // queues that are or were in members
-	missed        []*resource         // for which its processes waited when it fell silent
+	asking        asking
+	missed        []*resource // for which its processes waited when it fell silent
 }
 
 func (d *Detector) agent(id report.Agent) *agent {
@@ -63,10 +64,7 @@ func (d *Detector) report(b *report.Batch) {
 	clear(d.speakers)
 	d.speakers = d.speakers[:0]
 	if b.Answer != nil {
-		if r := d.rounds[b.Answer.Round]; r != nil {
-			r.answered(d.now, b)
-			d.finished(r)
-		}
+		d.hearOf(a, b.Answer.Round, func(r *round) { r.answered(d.now, b) })
 	}
 	if b.Heartbeat != nil {
 		d.heartbeat(a, b)
@@ -205,6 +203,7 @@ func (d *Detector) end(a *agent, cause report.Cause) {
 			d.dropUnknown(q, a)
 		}
 	}
+	d.excuse(a)
 }
 
 func (d *Detector) forgetLife(a *agent) {

@@ -201,23 +201,23 @@ func (a *agent) serviceName() string {
 // service returns whose processes can grant r, and how many were looked at to
 // find out: none if this round has done so before.
 func (r *resource) service(round uint64) (service string, looks int) {
-	known, set := &r.grantor, r.holders
+	known, all := &r.grantor, &r.holders
 	if q := r.untaken(); q != nil {
-		known, set = &q.grantor, q.members
+		known, all = &q.grantor, &q.members
 	}
 	if known.round == round {
 		return known.service, 0
 	}
 	*known = grantor{round, UnknownService}
 	first := true
-	for n := range set {
+	for n := range all.keys() {
 		switch s := n.agent.serviceName(); {
 		case first:
 			known.service, first = s, false
 		case s != known.service:
 			known.service = SeveralServices
-			return known.service, len(set)
+			return known.service, all.len()
 		}
 	}
-	return known.service, len(set)
+	return known.service, all.len()
 }

@@ -30,14 +30,20 @@ type coreMember struct {
 type coreWait struct {
 	report.Wait
 	inside  bool
-	queue   *queue  // where the request lies if nobody is known to have taken it, or where there is no space
-	doubt   bool    // whether it still lies there cannot be known
-	holders []*node // sorted; of the queue's members if queue is set
+	queue   *queue // where the request lies if nobody is known to have taken it, or where there is no space
+	on      *resource
+	doubt   bool      // whether it still lay there could not be known when the core was found
+	holders *grantors // the queue's members if queue is set
 }
 
 // untaken reports whether something lies in a queue that nobody is known to have taken.
 // Otherwise the wait is for space in the queue, if there is one.
 func (w *coreWait) untaken() bool { return w.queue != nil && w.Kind != report.Buffer }
+
+// doubtful reports whether it cannot be known that what lies in a queue still does,
+// or could not when the core was found: the agent that cast the doubt may be back
+// since, and was not asked.
+func (w *coreWait) doubtful() bool { return w.doubt || len(w.on.doubts) > 0 }
 
 func compareNodes(a, b *node) int {
 	return cmp.Or(
@@ -71,37 +77,21 @@ func (d *Detector) coreOf(vertices []waitfor.Process) core {
 		c = append(c, m)
 	}
 	slices.SortFunc(c, func(a, b coreMember) int { return compareNodes(a.node, b.node) })
+	outside := func(n *node) bool { _, ok := in[n]; return !ok }
+	enclosed := make(asked[bool])
 	for i := range c {
 		for _, t := range c[i].node.shown.waits {
-			w := coreWait{Wait: t.wait, queue: t.on.untaken(), doubt: len(t.on.doubts) > 0, holders: t.on.grantors()}
-			w.inside = len(w.holders) > 0
-			for _, h := range w.holders {
-				_, ok := in[h]
-				w.inside = w.inside && ok
-			}
+			w := coreWait{Wait: t.wait, queue: t.on.untaken(), on: t.on, doubt: len(t.on.doubts) > 0, holders: t.on.grantors()}
+			w.inside = enclosed.of(w.holders, func(g *grantors) bool { return len(g.nodes) > 0 && !slices.ContainsFunc(g.nodes, outside) })
 			if w.queue != nil {
 				w.inside = w.inside && len(w.queue.unknown) == 0
 			} else {
-				w.inside = w.inside && len(w.holders) >= w.Holders
+				w.inside = w.inside && len(w.holders.nodes) >= w.Holders
 			}
 			c[i].waits = append(c[i].waits, w)
 		}
 	}
 	return c
-}
-
-// grantors returns those who can grant r, sorted.
-func (r *resource) grantors() []*node {
-	set := r.holders
-	if q := r.untaken(); q != nil {
-		set = q.members
-	}
-	nodes := make([]*node, 0, len(set))
-	for n := range set {
-		nodes = append(nodes, n)
-	}
-	slices.SortFunc(nodes, compareNodes)
-	return nodes
 }
 
 // sameMembers reports whether two cores consist of the same wait epochs.
@@ -111,13 +101,24 @@ func (c core) sameMembers(o core) bool {
 
 // sameEdges reports whether two cores have the same edges too.
 func (c core) sameEdges(o core) bool {
+	return c.equal(o, sameCoreWait)
+}
+
+// equal reports whether two cores consist of the same wait epochs with waits that
+// are the same in some respect.
+func (c core) equal(o core, same func(a, b coreWait) bool) bool {
 	return slices.EqualFunc(c, o, func(a, b coreMember) bool {
-		return a.node == b.node && a.epoch == b.epoch && a.need == b.need && slices.EqualFunc(a.waits, b.waits, sameCoreWait)
+		return a.node == b.node && a.epoch == b.epoch && a.need == b.need && slices.EqualFunc(a.waits, b.waits, same)
 	})
 }
 
 func sameCoreWait(a, b coreWait) bool {
-	return a.Resource == b.Resource && a.inside == b.inside && a.queue == b.queue && (!a.inside || slices.Equal(a.holders, b.holders))
+	return a.Resource == b.Resource && a.inside == b.inside && a.queue == b.queue && (!a.inside || a.holders.equal(b.holders))
+}
+
+// takenSince reports whether b is a after one process has taken the request.
+func takenSince(a, b coreWait) bool {
+	return a.Resource == b.Resource && a.inside && a.untaken() && b.queue == nil && len(b.holders.nodes) == 1
 }
 
 // id names a core for good.
@@ -150,7 +151,7 @@ func (c core) kind() Kind {
 		return Self
 	}
 	for _, m := range c {
-		if len(m.inside()) != 1 || len(m.inside()[0].holders) != 1 {
+		if len(m.inside()) != 1 || len(m.inside()[0].holders.nodes) != 1 {
 			return Knot
 		}
 	}
@@ -199,7 +200,16 @@ func (c core) includes(n *node, epoch uint64) bool {
 
 // within reports whether all of c's wait epochs are in o.
 func (c core) within(o core) bool {
-	return !slices.ContainsFunc(c, func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
+	for i := range c {
+		n := 0
+		for n < len(o) && o[n].node != c[i].node && compareNodes(o[n].node, c[i].node) < 0 {
+			n++
+		}
+		if o = o[n:]; len(o) == 0 || o[0].epoch != c[i].epoch || compareNodes(o[0].node, c[i].node) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // only returns the members of c that are in o, as c knows them.
@@ -207,43 +217,20 @@ func (c core) only(o core) core {
 	return slices.DeleteFunc(slices.Clone(c), func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
 }
 
-// without returns what cannot be granted of a core when those in open, and all
-// outside, grant whatever they can.
-func (c core) without(open map[*node]struct{}) core {
-	left := slices.Clone(c)
-	for n := -1; n != len(left); {
-		n = len(left)
-		left = slices.DeleteFunc(left, func(m coreMember) bool {
-			_, free := open[m.node]
-			if free = free || m.free(open); free {
-				open[m.node] = struct{}{}
-			}
-			return free
-		})
-	}
-	return left
-}
-
-// free reports whether those in open, and all outside the core, can grant what
-// the member needs.
-func (m *coreMember) free(open map[*node]struct{}) bool {
-	granted := 0
-	for _, w := range m.waits {
-		if !w.inside || slices.ContainsFunc(w.holders, func(h *node) bool { _, ok := open[h]; return ok }) {
-			granted++
-		}
-	}
-	return granted >= m.need
-}
-
 // inBand reports whether an agent saw one of the core's edges close on itself.
 func (c core) inBand() bool {
+	closing := make(map[report.Resource][]*node)
+	for _, m := range c {
+		for name, h := range m.node.holds.all() {
+			if h.Closes {
+				closing[name] = append(closing[name], m.node)
+			}
+		}
+	}
 	for _, m := range c {
 		for _, w := range m.waits {
-			for _, h := range w.holders {
-				if w.inside && h.holds[w.Resource].Closes {
-					return true
-				}
+			if w.inside && slices.ContainsFunc(closing[w.Resource], func(n *node) bool { return slices.Contains(w.holders.nodes, n) }) {
+				return true
 			}
 		}
 	}
@@ -261,16 +248,20 @@ func (c core) inOrder() []coreMember {
 			first = i
 		}
 	}
-	ordered := make([]coreMember, 0, len(c))
-	for i := first; ; {
+	ordered, passed := make([]coreMember, 0, len(c)), make(map[*grantors]int)
+	for i, rest := first, 0; ; i = rest {
 		for ok := true; ok; {
 			ordered = append(ordered, c[i])
 			delete(at, c[i].node)
-			i, ok = c[i].next(at)
+			i, ok = c[i].next(at, passed)
 		}
-		i = slices.IndexFunc(c, func(m coreMember) bool { _, left := at[m.node]; return left })
-		if i < 0 {
-			return ordered
+		for ; ; rest++ {
+			if rest == len(c) {
+				return ordered
+			}
+			if _, left := at[c[rest].node]; left {
+				break
+			}
 		}
 	}
 }
@@ -286,13 +277,15 @@ func (m *coreMember) oldest() time.Time {
 	return at
 }
 
-// next returns the place of a holder that m waits for and that is left.
-func (m *coreMember) next(left map[*node]int) (i int, ok bool) {
+// next returns the place of a holder that m waits for and that is left. Those that
+// are not have been passed for good.
+func (m *coreMember) next(left map[*node]int, passed map[*grantors]int) (i int, ok bool) {
 	for _, w := range m.waits {
-		for _, h := range w.holders {
+		for _, h := range w.holders.nodes[passed[w.holders]:] {
 			if i, ok = left[h]; ok {
 				return i, true
 			}
+			passed[w.holders]++
 		}
 	}
 	return 0, false

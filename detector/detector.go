@@ -20,6 +20,7 @@ type Detector struct {
 	resources map[report.Resource]*resource
 	queues    map[string]*queue
 	strained  map[*queue]struct{} // with one worker left
+	unsure    map[*queue]struct{} // that may have unknown members
 	agents    map[report.Agent]*agent
 	newest    map[string]*agent   // by the agent's name: its latest incarnation
 	lives     map[string][]*agent // by the agent's name: all that are in agents
@@ -28,10 +29,11 @@ type Detector struct {
 	expiries  expiries            // of hints
 	speakers  []*node             // whose holds are news, in the batch at hand
 	idle      []*resource         // without waiters and holders, in the step at hand
+	held      []report.Resource   // scratch of showHolds
 
 	verdicts  map[string]*verdict // standing, by ID
 	rounds    map[uint64]*round   // questions under way
-	lastID    uint64              // of a round
+	lastID    uint64              // of a round or an inquiry
 	ready     []*round            // of them: complete, not concluded
 	parked    []parked
 	version   uint64 // of the graph's cores as last looked at
@@ -54,6 +56,7 @@ func New(cfg Config) *Detector {
 		resources: make(map[report.Resource]*resource),
 		queues:    make(map[string]*queue),
 		strained:  make(map[*queue]struct{}),
+		unsure:    make(map[*queue]struct{}),
 		agents:    make(map[report.Agent]*agent),
 		newest:    make(map[string]*agent),
 		lives:     make(map[string][]*agent),
@@ -86,6 +89,7 @@ func (d *Detector) Tick(now time.Time) []Effect {
 	d.watchPools()
 	d.judge()
 	d.pursue()
+	d.putAgain()
 	d.countWaits()
 	return d.out
 }
@@ -106,13 +110,6 @@ func (d *Detector) begin(now time.Time) {
 func (d *Detector) emit(e Effect) { d.out = append(d.out, e) }
 
 func (e Reported) apply(d *Detector) { d.report(e.Batch) }
-
-func (e Unreachable) apply(d *Detector) {
-	if r := d.rounds[e.Round]; r != nil {
-		r.unreachable(e.Agent)
-		d.finished(r)
-	}
-}
 
 func (e QueueCounted) apply(d *Detector) {
 	if q := d.queues[e.Queue]; q != nil {

@@ -30,7 +30,7 @@ func (r *resource) doubt(a *agent) {
 // agent is not a. What only a's processes have taken the broker may deliver anew,
 // unless they had given it up.
 func (r *resource) heldBeyond(a *agent) bool {
-	for n := range r.holders {
+	for n := range r.holders.keys() {
 		if n.agent != a {
 			return true
 		}

@@ -16,7 +16,7 @@ type Reported struct {
 // Unreachable says that a question found no agent: the broker returned it.
 type Unreachable struct {
 	Agent report.Agent
-	Round uint64
+	Round uint64 // of the question
 }
 
 // QueueCounted answers CountQueue with the broker's own figures.

@@ -40,7 +40,7 @@ var fuzzSeeds = []struct {
 	{"a cycle of two, asked about and confirmed", []byte{
 		0, 0, 0, 1, 1, 2, 0, // a: P0 waits for r0, holds r1
 		0, 1, 1, 1, 2, 1, 0, // b: P1 waits for r1, holds r0
-		2, 0, 0, 0, 0, 1, 1, 2, 0, 0, // a answers
+		2, 1, 0, 0, 0, 1, 1, 2, 0, 0, // a answers
 		2, 0, 0, 1, 1, 1, 2, 1, 0, 0, // b answers
 	}},
 	{"a worker that calls its own pool, and whose agent falls silent", []byte{
@@ -75,7 +75,8 @@ type script struct {
 	d      *detector.Detector
 	now    time.Time
 	seqs   map[report.Key]uint64
-	rounds []uint64 // asked
+	asked  []uint64 // questions
+	counts []uint64 // rounds for which queues are counted
 	life   map[string]detector.Status
 	// confirmed says that some verdict was.
 	confirmed bool
@@ -106,12 +107,12 @@ func (s *script) event() []detector.Effect {
 	case 1:
 		return s.tell(report.Batch{Heartbeat: &report.Heartbeat{Complete: s.flag(), Leaving: s.flag()}}, s.below(3))
 	case 2:
-		return s.tell(report.Batch{Answer: &report.Answer{Round: s.round()}}, 1+s.below(3))
+		return s.tell(report.Batch{Answer: &report.Answer{Round: s.oneOf(s.asked)}}, 1+s.below(3))
 	case 3:
-		return s.d.Step(s.now, detector.Unreachable{Agent: s.agent(), Round: s.round()})
+		return s.d.Step(s.now, detector.Unreachable{Agent: s.agent(), Round: s.oneOf(s.asked)})
 	case 4:
 		return s.d.Step(s.now, detector.QueueCounted{
-			Round: s.round(), Queue: s.queue(), Consumers: s.below(4), Ready: s.below(4),
+			Round: s.oneOf(s.counts), Queue: s.queue(), Consumers: s.below(4), Ready: s.below(4),
 		})
 	default:
 		s.now = s.now.Add(time.Duration(s.next()) * 10 * time.Millisecond)
@@ -215,13 +216,13 @@ func (s *script) key(a report.Agent) report.Key {
 
 func (s *script) queue() string { return queueName(s.next()) }
 
-// round returns one of the last rounds that were asked, or none that was.
-func (s *script) round() uint64 {
+// oneOf returns one of the last IDs, or none of them.
+func (s *script) oneOf(ids []uint64) uint64 {
 	i := s.below(4)
-	if i >= len(s.rounds) {
+	if i >= len(ids) {
 		return uint64(i)
 	}
-	return s.rounds[len(s.rounds)-1-i]
+	return ids[len(ids)-1-i]
 }
 
 func queueName(b byte) string { return string('q' + rune(b%2)) }
@@ -251,7 +252,9 @@ func (s *script) check(effects []detector.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case detector.Ask:
-			s.rounds = append(s.rounds, e.Question.Round)
+			s.asked = append(s.asked, e.Question.Round)
+		case detector.CountQueue:
+			s.counts = append(s.counts, e.Round)
 		case detector.Announce:
 			s.announced(&e)
 		}

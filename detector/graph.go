@@ -2,7 +2,6 @@ package detector
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strings"
 
@@ -15,8 +14,8 @@ type resource struct {
 	name    report.Resource
 	kind    report.Kind
 	vertex  waitfor.Resource
-	waiters map[*node]struct{} // whose shown waits name it
-	holders map[*node]struct{} // whose shown holds name it
+	waiters set[*node] // whose shown waits name it
+	holders crowd      // whose shown holds name it
 	// queue is where the request lies whose reply this is, if that is known.
 	// While nobody is known to have taken the request, its caller waits for
 	// any consumer of the queue: its edge in the graph leads there. So does
@@ -39,7 +38,7 @@ type resource struct {
 type queue struct {
 	name    string
 	vertex  waitfor.Resource
-	members map[*node]struct{}
+	members crowd
 	// unknown counts, by agents that fell silent, the members that may or
 	// may not be left. While there are any, somebody may take the request.
 	unknown map[*agent]int
@@ -75,10 +74,7 @@ func queueOf(w *report.Wait) (name string, ok bool) {
 func (d *Detector) resourceNamed(name report.Resource, kind report.Kind) *resource {
 	r := d.resources[name]
 	if r == nil {
-		r = &resource{
-			name: name, kind: kind, vertex: d.graph.AddResource(),
-			waiters: make(map[*node]struct{}), holders: make(map[*node]struct{}),
-		}
+		r = &resource{name: name, kind: kind, vertex: d.graph.AddResource()}
 		d.resources[name] = r
 	}
 	return r
@@ -89,7 +85,7 @@ func (d *Detector) queue(name string) *queue {
 	if q == nil {
 		q = &queue{
 			name: name, vertex: d.graph.AddResource(),
-			members: make(map[*node]struct{}), unknown: make(map[*agent]int), waiters: make(map[*resource]struct{}),
+			unknown: make(map[*agent]int), waiters: make(map[*resource]struct{}),
 		}
 		d.queues[name] = q
 	}
@@ -98,7 +94,7 @@ func (d *Detector) queue(name string) *queue {
 
 // partial reports whether somebody can grant r of whom nothing is known.
 func (r *resource) partial() bool {
-	return r.untaken() == nil && len(r.holders) < r.vouched
+	return r.untaken() == nil && r.holders.len() < r.vouched
 }
 
 // vouch notes how many can grant r altogether, by what a waiter says: the latest
@@ -123,7 +119,7 @@ func (d *Detector) complete(r *resource) {
 // awaited reports whether somebody waits for those who consume the queue.
 func (q *queue) awaited() bool {
 	for r := range q.waiters {
-		if len(r.waiters) > 0 {
+		if r.waiters.len() > 0 {
 			return true
 		}
 	}
@@ -133,7 +129,7 @@ func (q *queue) awaited() bool {
 // untaken returns the queue in which the request lies for whose reply r
 // stands, nil if it has been taken or lies nobody knows where.
 func (r *resource) untaken() *queue {
-	if len(r.holders) > 0 {
+	if r.holders.len() > 0 {
 		return nil
 	}
 	return r.queue
@@ -157,59 +153,57 @@ func (d *Detector) refresh(n *node) {
 }
 
 func (d *Detector) showHolds(n *node, byHints bool) {
-	want := make(map[report.Resource]struct{}, len(n.holds))
+	held := d.held[:0]
 	if byHints {
 		for _, h := range n.hints {
 			if h.Epoch == n.shown.epoch && h.owes != "" {
-				want[h.owes] = struct{}{}
+				held = append(held, h.owes)
 			}
 		}
 	} else {
-		for name := range n.holds {
-			want[name] = struct{}{}
+		for name := range n.holds.keys() {
+			held = append(held, name)
 		}
 	}
-	var gone, fresh []report.Resource
-	for r := range n.shown.holds {
-		if _, ok := want[r.name]; ok {
-			delete(want, r.name)
-			continue
+	slices.Sort(held)
+	var gone []*resource
+	for r := range n.shown.holds.keys() {
+		if _, still := slices.BinarySearch(held, r.name); !still {
+			gone = append(gone, r)
 		}
-		gone = append(gone, r.name)
 	}
-	for name := range want {
-		fresh = append(fresh, name)
+	slices.SortFunc(gone, func(a, b *resource) int { return cmp.Compare(a.name, b.name) })
+	for _, r := range gone {
+		d.hideHold(n, r)
 	}
-	slices.Sort(gone)
-	for _, name := range gone {
-		d.hideHold(n, d.resources[name])
-	}
-	slices.Sort(fresh)
-	for _, name := range fresh {
+	for _, name := range held {
 		d.showHold(n, name)
 	}
+	clear(held)
+	d.held = held
 }
 
 func (d *Detector) showHold(n *node, name report.Resource) {
-	r := d.resourceNamed(name, n.holds[name].Kind)
-	if _, ok := n.shown.holds[r]; ok {
+	h, _ := n.holds.get(name)
+	r := d.resourceNamed(name, h.Kind)
+	if n.shown.holds.has(r) {
 		return
 	}
-	n.shown.holds[r] = struct{}{}
-	r.holders[n] = struct{}{}
+	n.shown.holds.put(r, struct{}{})
+	r.holders.put(n)
 	d.graph.Hold(r.vertex, n.vertex)
 	if r.vouched > 0 {
 		d.complete(r)
 	}
-	if len(r.holders) == 1 {
+	if r.holders.len() == 1 {
 		d.redirect(r)
 	}
 }
 
 func (d *Detector) hideHold(n *node, r *resource) {
-	delete(n.shown.holds, r)
-	delete(r.holders, n)
-	if len(r.holders) == 0 {
+	n.shown.holds.remove(r)
+	r.holders.remove(n)
+	if r.holders.len() == 0 {
 		d.redirect(r)
 	}
 	if r.vouched > 0 {
@@ -228,7 +222,7 @@ func (d *Detector) redirect(r *resource) {
 	if r.queue == nil {
 		return
 	}
-	for _, n := range slices.SortedFunc(maps.Keys(r.waiters), compareNodes) {
+	for _, n := range slices.SortedFunc(r.waiters.keys(), compareNodes) {
 		d.block(n)
 	}
 }
@@ -247,15 +241,15 @@ func (d *Detector) showWaits(n *node, need int, waits []report.Wait) {
 	n.shown.waits, n.shown.need = make([]target, 0, len(waits)), need
 	for i := range waits {
 		r := d.resource(&waits[i])
-		r.waiters[n] = struct{}{}
+		r.waiters.put(n, struct{}{})
 		d.vouch(r, waits[i].Holders)
 		n.shown.waits = append(n.shown.waits, target{waits[i], r})
 	}
 	d.block(n)
 	for _, t := range before {
 		if !awaits(waits, t.on.name) {
-			delete(t.on.waiters, n)
-			if len(t.on.waiters) == 0 {
+			t.on.waiters.remove(n)
+			if t.on.waiters.len() == 0 {
 				d.vouch(t.on, 0)
 			}
 			d.collectResource(t.on)
@@ -282,7 +276,7 @@ func (d *Detector) block(n *node) {
 // not before the end of the step: what is known of it must not hang on the order
 // in which the step takes things away and adds them.
 func (d *Detector) collectResource(r *resource) {
-	if len(r.waiters) == 0 && len(r.holders) == 0 {
+	if r.waiters.len() == 0 && r.holders.len() == 0 {
 		d.idle = append(d.idle, r)
 	}
 }
@@ -291,7 +285,7 @@ func (d *Detector) collectResource(r *resource) {
 func (d *Detector) forgetIdle() {
 	for i, r := range d.idle {
 		d.idle[i] = nil
-		if len(r.waiters) > 0 || len(r.holders) > 0 || r.missed > 0 || d.resources[r.name] != r {
+		if r.waiters.len() > 0 || r.holders.len() > 0 || r.missed > 0 || d.resources[r.name] != r {
 			continue
 		}
 		d.graph.RemoveResource(r.vertex)
@@ -305,7 +299,7 @@ func (d *Detector) forgetIdle() {
 }
 
 func (d *Detector) collectQueue(q *queue) {
-	if len(q.waiters) == 0 && len(q.members) == 0 && len(q.unknown) == 0 {
+	if len(q.waiters) == 0 && q.members.len() == 0 && len(q.unknown) == 0 {
 		d.graph.RemoveResource(q.vertex)
 		delete(d.queues, q.name)
 	}

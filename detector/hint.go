@@ -36,14 +36,14 @@ func (d *Detector) spread(from *node) {
 	from.hinted = nil
 	if from.blocked {
 		var via []report.Resource
-		for name, h := range from.holds {
+		for name, h := range from.holds.all() {
 			if len(h.Chain) > 0 {
 				via = append(via, name)
 			}
 		}
 		slices.Sort(via)
 		for _, name := range via {
-			h := from.holds[name]
+			h, _ := from.holds.get(name)
 			d.hint(from, &h)
 		}
 	}
@@ -84,6 +84,9 @@ func (d *Detector) setHint(n *node, id hintID, h hint) {
 // dropHints takes back what the chains of a node's earlier holds said and
 // those that it has now do not say again.
 func (d *Detector) dropHints(from *node, earlier map[hintID][]*node) {
+	if len(earlier) == 0 {
+		return
+	}
 	for _, id := range slices.SortedFunc(maps.Keys(earlier), compareHintIDs) {
 		for _, n := range earlier[id] {
 			if !slices.Contains(from.hinted[id], n) {

@@ -53,10 +53,8 @@ func (a *agent) consumers(but map[report.Member]struct{}) []report.Member {
 // doubtful returns the queues that may have unknown members, sorted.
 func (d *Detector) doubtful() []*queue {
 	var queues []*queue
-	for _, q := range d.queues {
-		if len(q.unknown) > 0 {
-			queues = append(queues, q)
-		}
+	for q := range d.unsure {
+		queues = append(queues, q)
 	}
 	slices.SortFunc(queues, func(a, b *queue) int { return strings.Compare(a.name, b.name) })
 	return queues
@@ -64,10 +62,10 @@ func (d *Detector) doubtful() []*queue {
 
 func (d *Detector) join(n *node, name string) {
 	q := d.queue(name)
-	if _, ok := q.members[n]; ok {
+	if q.members.has(n) {
 		return
 	}
-	q.members[n] = struct{}{}
+	q.members.put(n)
 	n.consumes = append(n.consumes, q)
 	if len(n.shown.waits) > 0 {
 		q.blocked++
@@ -78,8 +76,8 @@ func (d *Detector) join(n *node, name string) {
 
 func (d *Detector) leave(n *node, name string) {
 	q := d.queue(name)
-	if _, ok := q.members[n]; ok {
-		delete(q.members, n)
+	if q.members.has(n) {
+		q.members.remove(n)
 		n.consumes = slices.DeleteFunc(n.consumes, func(c *queue) bool { return c == q })
 		if len(n.shown.waits) > 0 {
 			q.blocked--
@@ -93,6 +91,7 @@ func (d *Detector) leave(n *node, name string) {
 
 func (d *Detector) addUnknown(q *queue, a *agent) {
 	q.unknown[a]++
+	d.unsure[q] = struct{}{}
 	d.strain(q)
 	d.graph.Hold(q.vertex, d.stranger)
 }
@@ -104,6 +103,7 @@ func (d *Detector) dropUnknown(q *queue, a *agent) {
 	delete(q.unknown, a)
 	d.strain(q)
 	if len(q.unknown) == 0 {
+		delete(d.unsure, q)
 		d.graph.Release(q.vertex, d.stranger)
 		d.collectQueue(q)
 	}
@@ -112,7 +112,7 @@ func (d *Detector) dropUnknown(q *queue, a *agent) {
 // countMembers forgets the unknown members of a queue once the broker has no
 // more consumers than are known.
 func (d *Detector) countMembers(q *queue, c QueueCounted) {
-	if c.Err != "" || c.Consumers > len(q.members) {
+	if c.Err != "" || c.Consumers > q.members.len() {
 		return
 	}
 	for a := range q.unknown {

@@ -21,7 +21,7 @@ type node struct {
 	blocked   bool
 	waits     []report.Wait
 	need      int
-	holds     map[report.Resource]report.Hold
+	holds     table[report.Resource, report.Hold]
 	breach    bool
 	went      time.Time  // when it was last heard to go on
 	dying     bool       // it is among the graves
@@ -43,7 +43,7 @@ type shown struct {
 	hint  bool // derived from hints alone
 	need  int
 	waits []target
-	holds map[*resource]struct{}
+	holds set[*resource]
 }
 
 // target is one resource that a node waits for.
@@ -71,7 +71,6 @@ func (d *Detector) node(key report.Key) *node {
 	n := d.nodes[key]
 	if n == nil {
 		n = &node{key: key, agent: d.agent(key.Agent), vertex: d.graph.AddProcess()}
-		n.shown.holds = make(map[*resource]struct{})
 		d.nodes[key] = n
 		for len(d.vertices) <= int(n.vertex) {
 			d.vertices = append(d.vertices, nil)
@@ -110,11 +109,11 @@ func (d *Detector) accept(s *report.State) bool {
 	d.endEpoch(n, s)
 	known := n.holds
 	if s.Epoch != n.epoch {
-		known = nil
+		known = table[report.Resource, report.Hold]{}
 	}
 	n.epoch, n.seq, n.base = s.Epoch, s.Seq, s.Seq
 	n.blocked, n.waits, n.need = len(s.Waits) > 0, s.Waits, s.Need
-	n.holds = make(map[report.Resource]report.Hold, len(s.Holds))
+	n.holds = table[report.Resource, report.Hold]{}
 	if s.Breach && !n.breach {
 		n.breach = true
 		d.stats.Breaches++
@@ -125,10 +124,10 @@ func (d *Detector) accept(s *report.State) bool {
 		d.mourn(n)
 	}
 	for _, h := range s.Holds {
-		if before, ok := known[h.Resource]; ok && len(h.Chain) == 0 {
+		if before, ok := known.get(h.Resource); ok && len(h.Chain) == 0 {
 			h.Chain = before.Chain // an answer leaves out what was reported
 		}
-		n.holds[h.Resource] = h
+		n.holds.put(h.Resource, h)
 	}
 	d.refresh(n)
 	d.speakers = append(d.speakers, n)
@@ -148,8 +147,8 @@ func (d *Detector) acceptAddition(n *node, s *report.State) bool {
 		n.agent.digest.Add(n.key, n.epoch, n.seq)
 	}
 	for _, h := range s.Holds {
-		if _, known := n.holds[h.Resource]; !known {
-			n.holds[h.Resource] = h
+		if !n.holds.has(h.Resource) {
+			n.holds.put(h.Resource, h)
 			d.showHold(n, h.Resource)
 			d.hint(n, &h)
 		}
@@ -182,7 +181,7 @@ func (d *Detector) release(n *node, cause report.Cause) {
 	earlier := n.hinted
 	n.hinted = nil
 	d.dropHints(n, earlier)
-	n.blocked, n.waits, n.need, n.holds = false, nil, 0, nil
+	n.blocked, n.waits, n.need, n.holds = false, nil, 0, table[report.Resource, report.Hold]{}
 	d.mourn(n)
 	d.refresh(n)
 }
@@ -209,7 +208,7 @@ func (d *Detector) buryNodes() {
 			n.dying = true
 			d.graves = append(d.graves, grave{n, until})
 		default:
-			n.seq, n.base, n.holds = 0, 0, nil
+			n.seq, n.base, n.holds = 0, 0, table[report.Resource, report.Hold]{}
 			d.refresh(n)
 			d.collect(n)
 		}

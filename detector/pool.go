@@ -23,7 +23,7 @@ type Pool struct {
 
 // strained reports whether all workers of a pool but one are blocked.
 func (q *queue) strained() bool {
-	return q.blocked > 0 && q.blocked == len(q.members)-1 && len(q.unknown) == 0
+	return q.blocked > 0 && q.blocked == q.members.len()-1 && len(q.unknown) == 0
 }
 
 // countBlocked adds to the blocked workers of the pools in which a node works.
@@ -67,7 +67,7 @@ func (d *Detector) comesBack(q *queue) bool {
 		if r.untaken() != q {
 			continue
 		}
-		for n := range r.waiters {
+		for n := range r.waiters.keys() {
 			todo = append(todo, n)
 		}
 	}
@@ -78,7 +78,7 @@ func (d *Detector) comesBack(q *queue) bool {
 			continue
 		}
 		seen[n] = struct{}{}
-		if _, ok := q.members[n]; ok {
+		if q.members.has(n) {
 			return true
 		}
 		for r := range d.graph.Holds(n.vertex) {
@@ -93,10 +93,10 @@ func (d *Detector) comesBack(q *queue) bool {
 func compareQueues(a, b *queue) int { return strings.Compare(a.name, b.name) }
 
 func (q *queue) pool() Pool {
-	p := Pool{Queue: q.name, Workers: len(q.members), Blocked: q.blocked, LastWorker: q.lastWorker}
+	p := Pool{Queue: q.name, Workers: q.members.len(), Blocked: q.blocked, LastWorker: q.lastWorker}
 	for r := range q.waiters {
 		if r.untaken() == q && r.kind == report.Reply {
-			p.Waiting += len(r.waiters)
+			p.Waiting += r.waiters.len()
 		}
 	}
 	return p
@@ -106,7 +106,7 @@ func (q *queue) pool() Pool {
 func (d *Detector) pools() []Pool {
 	var pools []Pool
 	for _, q := range slices.SortedFunc(maps.Values(d.queues), compareQueues) {
-		if len(q.members) > 1 {
+		if q.members.len() > 1 {
 			pools = append(pools, q.pool())
 		}
 	}

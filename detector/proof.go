@@ -29,18 +29,21 @@ func newMinutes(asked time.Time) minutes {
 // proven.
 type testimony struct {
 	*round
-	proven map[*node]struct{}
-	held   map[*node][]string // of what members wait for, by who was known to hold it; sorted
-	waited []string           // all that members wait for; sorted
-	queues map[*queue][]proof.Process
+	proven  map[*node]struct{}
+	held    map[*node][]string // of what members wait for, by who was known to hold it; sorted
+	waited  []string           // all that members wait for; sorted
+	queues  map[*queue][]proof.Process
+	figures map[*queue]figures
+	free    asked[*node]
 }
 
 // written puts down why the proven part of a round's core cannot go on. The
 // core says what was known before the asking, the answers what was said after.
-func (r *round) written(proven core, now time.Time) *proof.Proof {
+func (r *round) written(proven core, figures map[*queue]figures, now time.Time) *proof.Proof {
 	t := testimony{
 		round: r, proven: make(map[*node]struct{}),
-		held: make(map[*node][]string), queues: make(map[*queue][]proof.Process),
+		held: make(map[*node][]string), queues: make(map[*queue][]proof.Process), figures: figures,
+		free: make(asked[*node]),
 	}
 	for i := range proven {
 		t.proven[proven[i].node] = struct{}{}
@@ -49,8 +52,8 @@ func (r *round) written(proven core, now time.Time) *proof.Proof {
 	t.waited = distinct(t.waited)
 	p := &proof.Proof{Round: r.id, Asked: r.minutes.asked.UTC(), Concluded: now.UTC()}
 	for i := range r.core {
-		if m := &r.core[i]; proven.includes(m.node, m.epoch) {
-			p.Members = append(p.Members, t.member(m))
+		if _, ok := t.proven[r.core[i].node]; ok {
+			p.Members = append(p.Members, t.member(&r.core[i]))
 		}
 	}
 	p.Replies = t.replies()
@@ -67,7 +70,7 @@ func (t *testimony) note(m *coreMember) {
 		if w.queue != nil {
 			continue
 		}
-		for _, h := range w.holders {
+		for _, h := range w.holders.nodes {
 			t.held[h] = append(t.held[h], name)
 		}
 	}
@@ -117,12 +120,12 @@ func (t *testimony) after(m *coreMember) proof.State {
 func (t *testimony) edge(m *coreMember, w *coreWait) proof.Edge {
 	e := proof.Edge{Resource: string(w.Resource), Open: t.opening(m, w)}
 	if w.queue == nil {
-		e.Holders = namesOf(w.holders)
+		e.Holders = namesOf(w.holders.nodes)
 		return e
 	}
 	e.Queue = w.queue.name
 	if _, known := t.queues[w.queue]; !known && e.Open == "" {
-		t.queues[w.queue] = namesOf(w.holders)
+		t.queues[w.queue] = namesOf(w.holders.nodes)
 	}
 	return e
 }
@@ -131,12 +134,20 @@ func (t *testimony) opening(m *coreMember, w *coreWait) string {
 	if !w.inside {
 		return "somebody else can grant it, or may"
 	}
-	for _, h := range w.holders {
+	if h := t.free.of(w.holders, t.unproven); h != nil {
+		return h.key.Process + " may go on"
+	}
+	return t.edgeObjection(m.node.key.Process, w, t.figures)
+}
+
+// unproven returns the first of some processes that is not proven to be stuck.
+func (t *testimony) unproven(g *grantors) *node {
+	for _, h := range g.nodes {
 		if _, ok := t.proven[h]; !ok {
-			return h.key.Process + " may go on"
+			return h
 		}
 	}
-	return t.edgeObjection(m.node.key.Process, w)
+	return nil
 }
 
 // replies returns what every agent was asked about.

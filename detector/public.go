@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/waitfor"
 )
 
 // maxCollateral is how many collateral processes a verdict lists.
@@ -75,13 +76,10 @@ func (n *node) member(epoch uint64, need int) Member {
 	return Member{Key: n.key, Service: n.agent.service, Host: n.agent.host, Epoch: epoch, Need: need}
 }
 
-func edge(w report.Wait, q *queue, holders []*node) Edge {
-	e := Edge{Wait: w}
+func edge(w report.Wait, q *queue, holders *grantors) Edge {
+	e := Edge{Wait: w, Holders: holders.keys}
 	if q != nil {
 		e.Queue = q.name
-	}
-	for _, h := range holders {
-		e.Holders = append(e.Holders, h.key)
 	}
 	return e
 }
@@ -96,10 +94,15 @@ func (d *Detector) behind(c core) []*node {
 		todo = append(todo, m.node)
 	}
 	var behind []*node
+	visited := make(map[waitfor.Resource]struct{})
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		for r := range d.graph.Holds(n.vertex) {
+			if _, ok := visited[r]; ok {
+				continue
+			}
+			visited[r] = struct{}{}
 			for p := range d.graph.Waiters(r) {
 				w := d.vertices[p]
 				if _, ok := seen[w]; ok || !d.graph.Deadlocked(p) {

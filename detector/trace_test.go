@@ -25,7 +25,7 @@ import (
 //	    that queue; in holds and waits lock:, permit:, buffer: and item: name the kind, and in waits =2 says that two
 //	    can grant it. hop= is the chain of the last hold.
 //	send p=P            send again what P's state was when it was last sent
-//	answer [agent=a] [round=N] [taken=(r1)]   answer the questions asked of a
+//	answer [agent=a] [oldest] [taken=(r1)]   answer the questions asked of a, or only the oldest of each agent
 //	unreachable agent=a
 //	count queue=q consumers=2 ready=1 [err=text]
 //	heartbeat agent=a [members=(P:q)] [complete] [leaving]
@@ -231,11 +231,13 @@ func (p *play) answer(t *testing.T, td *datadriven.TestData) []detector.Effect {
 	var effects []detector.Effect
 	asked := p.asked
 	p.asked = nil
+	answered := map[report.Agent]bool{}
 	for _, q := range asked {
-		if only := arg(td, "agent"); only != "" && only != q.Agent.Name {
+		if only := arg(td, "agent"); only != "" && only != q.Agent.Name || td.HasArg("oldest") && answered[q.Agent] {
 			p.asked = append(p.asked, q)
 			continue
 		}
+		answered[q.Agent] = true
 		b := report.Batch{Agent: q.Agent, Service: q.Agent.Name, Answer: &report.Answer{Round: q.Question.Round}}
 		for _, k := range q.Question.Processes {
 			s, ok := p.states[k.Process]

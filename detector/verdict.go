@@ -105,5 +105,5 @@ type Edge struct {
 	// Queue is set when nobody is known to have taken the request: it waits
 	// for any consumer of this queue.
 	Queue   string
-	Holders []report.Key
+	Holders []report.Key // sorted; shared, and must not be changed
 }

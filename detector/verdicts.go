@@ -26,9 +26,10 @@ type verdict struct {
 	announced time.Time
 	last      Verdict // as announced
 
-	round *round    // the questions under way
-	asks  int       // rounds begun about the present core
-	askAt time.Time // when to begin the next
+	round  *round                  // the questions under way
+	failed map[report.Agent]*agent // who could not be asked in the round before
+	asks   int                     // times that questions were put about the present core
+	askAt  time.Time               // when to put them again
 }
 
 // judge brings the verdicts in line with the graph.
@@ -248,16 +249,26 @@ func (m *coreMember) over() bool { return !m.node.blocked || m.node.epoch != m.e
 // joined reports whether a queue that members wait for has got a consumer that
 // it did not have.
 func (c core) joined() bool {
+	grown := make(asked[bool])
 	for _, m := range c {
 		for _, w := range m.inside() {
-			if w.queue == nil {
-				continue
+			if w.queue != nil && grown.of(w.holders, w.queue.hasOther) {
+				return true
 			}
-			for n := range w.queue.members {
-				if !slices.Contains(w.holders, n) {
-					return true
-				}
-			}
+		}
+	}
+	return false
+}
+
+// hasOther reports whether q has a consumer that is not among g.
+func (q *queue) hasOther(g *grantors) bool {
+	among := make(map[*node]struct{}, len(g.nodes))
+	for _, n := range g.nodes {
+		among[n] = struct{}{}
+	}
+	for n := range q.members.keys() {
+		if _, ok := among[n]; !ok {
+			return true
 		}
 	}
 	return false
@@ -268,8 +279,8 @@ func (c core) joined() bool {
 func (c core) freed() (cause, reason string) {
 	for _, m := range c {
 		for _, w := range m.waits {
-			for _, h := range w.holders {
-				if _, holds := h.holds[w.Resource]; w.inside && w.queue == nil && !holds && !h.shown.hint {
+			for _, h := range w.holders.nodes {
+				if w.inside && w.queue == nil && !h.holds.has(w.Resource) && !h.shown.hint {
 					return CauseReleased, fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, m.node.key.Process)
 				}
 			}
@@ -324,7 +335,7 @@ func (d *Detector) announce(v *verdict, again bool) {
 func (d *Detector) pursue() {
 	for _, v := range d.standing() {
 		if !v.core.within(v.proven) && !d.now.Before(v.askAt) {
-			d.ask(v)
+			d.askAgain(v)
 		}
 		if d.now.Sub(v.announced) >= d.cfg.Remind {
 			d.announce(v, true)

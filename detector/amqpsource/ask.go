@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -13,8 +12,9 @@ import (
 	"github.com/waitgraph/waitgraph/detector/wire"
 )
 
-// questionTTL is how long a question waits for its agent, in milliseconds.
-const questionTTL = "1000"
+// questionTTL is how long a question waits for its agent, in milliseconds: for as
+// long as the detector wants to hear the answer.
+const questionTTL = "10000"
 
 // Headers by which a question that comes back is recognised.
 const (
@@ -75,9 +75,6 @@ func (s *Source) takeBack(returns <-chan amqp.Return) error {
 	return errNoReturns
 }
 
-// countTime is how long the broker has to count a queue.
-const countTime = time.Second
-
 // count has the broker count queues until ctx ends. A passive declare that
 // fails takes its channel along, so the channel serves nothing else.
 func (s *Source) count(ctx context.Context, c *amqp.Connection) error {
@@ -98,20 +95,10 @@ func (s *Source) count(ctx context.Context, c *amqp.Connection) error {
 	}
 }
 
-// countOne counts one queue. It takes as long as the broker does, but the
-// detector hears within countTime.
+// countOne counts one queue. It takes as long as the broker does.
 func (s *Source) countOne(ch *amqp.Channel, q detector.CountQueue) {
-	counted := detector.QueueCounted{Round: q.Round, Queue: q.Queue}
-	late := time.AfterFunc(countTime, func() {
-		tooLate := counted
-		tooLate.Err = "no answer within " + countTime.String()
-		s.sink.Deliver(tooLate)
-	})
 	figures, err := ch.QueueDeclarePassive(q.Queue, false, false, false, false, nil)
-	if !late.Stop() {
-		return
-	}
-	counted.Consumers, counted.Ready = figures.Consumers, figures.Messages
+	counted := detector.QueueCounted{Round: q.Round, Queue: q.Queue, Consumers: figures.Consumers, Ready: figures.Messages}
 	if err != nil {
 		counted.Err = err.Error()
 	}

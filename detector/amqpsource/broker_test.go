@@ -1,10 +1,7 @@
 package amqpsource
 
 import (
-	"net"
-	"os"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -12,40 +9,15 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/detector/wire"
-	"github.com/waitgraph/waitgraph/internal/minibroker"
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// broker says how to reach one.
-type broker struct {
-	url      string
-	dial     func(network, addr string) (net.Conn, error)
-	embedded *minibroker.Broker // nil: RabbitMQ
-}
-
-// onEachBroker runs a test on the embedded broker, in a bubble, and on RabbitMQ.
-func onEachBroker(t *testing.T, test func(t *testing.T, b broker)) {
-	t.Run("embedded", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			b := minibroker.New()
-			t.Cleanup(func() { b.Close() })
-			test(t, broker{"amqp://guest:guest@embedded/", b.Dial, b})
-		})
-	})
-	t.Run("rabbitmq", func(t *testing.T) {
-		url := os.Getenv("AMQP_URL")
-		if url == "" {
-			t.Skip("AMQP_URL is not set")
-		}
-		test(t, broker{url: url})
-	})
-}
-
 // connect opens a channel that closes with the test.
-func (b broker) connect(t *testing.T) *amqp.Channel {
+func connect(t *testing.T, b brokertest.Broker) *amqp.Channel {
 	t.Helper()
-	c, err := amqp.DialConfig(b.url, amqp.Config{Dial: b.dial})
+	c, err := amqp.DialConfig(b.URL, amqp.Config{Dial: b.Dial})
 	if err != nil {
 		t.Fatalf("reach the broker: %v", err)
 	}
@@ -70,6 +42,23 @@ func heartbeat(t *testing.T, a report.Agent) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// confirmed publishes n messages to a queue and waits until they are there.
+func confirmed(t *testing.T, ch *amqp.Channel, queue string, n int) {
+	t.Helper()
+	if err := ch.Confirm(false); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		c, err := ch.PublishWithDeferredConfirmWithContext(t.Context(), "", queue, false, false, amqp.Publishing{Body: []byte("work")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !c.Wait() {
+			t.Fatal("the broker has not taken a message")
+		}
+	}
 }
 
 func publish(t *testing.T, ch *amqp.Channel, exchange, key string, body []byte) {

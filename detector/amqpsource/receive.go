@@ -11,8 +11,10 @@ import (
 )
 
 // prefetch bounds what the client library holds in memory. The rest waits in
-// the queue, where the oldest reports are dropped first.
-const prefetch = 64
+// the queue, where the oldest reports are dropped first. It is also how many
+// reports are taken in one round trip with the broker, which on a machine that
+// is short of time may last for 100 ms.
+const prefetch = 1024
 
 // The queue keeps what a detector could still want to hear.
 var queueArgs = amqp.Table{
@@ -30,8 +32,8 @@ type subscription struct {
 	deliveries <-chan amqp.Delivery
 }
 
-// subscribe declares a queue of its own that takes all reports, and consumes it.
-func subscribe(c *amqp.Connection) (*subscription, error) {
+// subscribe declares a queue of its own that takes reports, and consumes it.
+func (s *Source) subscribe(c *amqp.Connection) (*subscription, error) {
 	ch, err := c.Channel()
 	if err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
@@ -43,8 +45,10 @@ func subscribe(c *amqp.Connection) (*subscription, error) {
 	if err != nil {
 		return nil, fmt.Errorf("declare queue for reports: %w", err)
 	}
-	if err := ch.QueueBind(q.Name, wire.ReportBinding, wire.Exchange, false, nil); err != nil {
-		return nil, fmt.Errorf("bind queue for reports: %w", err)
+	for _, key := range s.bindings() {
+		if err := ch.QueueBind(q.Name, key, wire.Exchange, false, nil); err != nil {
+			return nil, fmt.Errorf("bind queue for reports: %w", err)
+		}
 	}
 	if err := ch.Qos(prefetch, 0, false); err != nil {
 		return nil, fmt.Errorf("set prefetch: %w", err)
@@ -54,6 +58,18 @@ func subscribe(c *amqp.Connection) (*subscription, error) {
 		return nil, fmt.Errorf("consume reports: %w", err)
 	}
 	return &subscription{ch, q.Name, deliveries}, nil
+}
+
+// bindings returns the routing keys of what is heard.
+func (s *Source) bindings() []string {
+	if len(s.cfg.Services) == 0 {
+		return []string{wire.ReportBinding}
+	}
+	var keys []string
+	for _, service := range s.cfg.Services {
+		keys = append(keys, wire.ReportKey(service))
+	}
+	return keys
 }
 
 // receive hands batches to the sink until the channel is closed.

@@ -7,10 +7,10 @@
 //	               ▼ detector.Event
 //	              Sink
 //
-// A source has one queue of its own, which takes the reports of all services
-// and the answers to what it asked. When the connection is lost, all of it is
-// built anew; what was under way is gone, and the agents' digests make up for
-// the reports that were missed.
+// A source has one queue of its own, which takes the reports of all services, or
+// of some, and the answers to what it asked. When the connection is lost, all of
+// it is built anew; what was under way is gone, and the agents' digests make up
+// for the reports that were missed.
 //
 // Where the names, keys and bytes come from is the business of package wire.
 package amqpsource
@@ -32,6 +32,8 @@ import (
 type Config struct {
 	URL  string // amqp:// or amqps://
 	Name string // connection_name, as operators see it
+	// Services are those whose agents are heard; none: all.
+	Services []string
 	// Dial opens the transport; nil means TCP.
 	Dial func(network, addr string) (net.Conn, error)
 }
@@ -55,8 +57,12 @@ type Sink interface {
 // detector while they matter.
 const (
 	maxQuestions = 1024
-	maxCounts    = 64
+	maxCounts    = 1024
 )
+
+// counters is how many queues are counted at a time. A broker that is busy lets
+// each wait.
+const counters = 8
 
 // Source is one connection to the agents, over however many sessions with the
 // broker.
@@ -106,7 +112,7 @@ func (s *Source) Run(ctx context.Context) error {
 
 // session is everything that hangs on one pair of connections.
 func (s *Source) session(ctx context.Context, publish, consume *amqp.Connection) error {
-	in, err := subscribe(consume)
+	in, err := s.subscribe(consume)
 	if err != nil {
 		return err
 	}
@@ -122,7 +128,9 @@ func (s *Source) session(ctx context.Context, publish, consume *amqp.Connection)
 	g.Go(func() error { return s.receive(in) })
 	g.Go(func() error { return s.ask(ctx, out, in.queue) })
 	g.Go(func() error { return s.takeBack(returns) })
-	g.Go(func() error { return s.count(ctx, consume) })
+	for range counters {
+		g.Go(func() error { return s.count(ctx, consume) })
+	}
 	s.sink.Connect()
 	return g.Wait()
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +15,8 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/detector/wire"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
+	"github.com/waitgraph/waitgraph/internal/brokertest"
+	"github.com/waitgraph/waitgraph/internal/minibroker"
 )
 
 // hearing is a Sink that keeps what it is told. On RabbitMQ other tests report
@@ -25,7 +29,7 @@ type hearing struct {
 }
 
 func newHearing() *hearing {
-	return &hearing{make(chan detector.Event, 1000), make(chan error, 1000), make(chan struct{}, 100), make(chan error, 100)}
+	return &hearing{make(chan detector.Event, 4*prefetch), make(chan error, 1000), make(chan struct{}, 100), make(chan error, 100)}
 }
 
 func (h *hearing) Deliver(e detector.Event) { offer(h.events, e) }
@@ -54,11 +58,11 @@ func await[T any](t *testing.T, from <-chan T, wanted func(T) bool) (got T) {
 
 func anything[T any](T) bool { return true }
 
-// listen runs a source until the test ends.
-func listen(t *testing.T, b broker) (*Source, *hearing) {
+// listen runs a source until the test ends. Without services it hears all.
+func listen(t *testing.T, b brokertest.Broker, services ...string) (*Source, *hearing) {
 	t.Helper()
 	h := newHearing()
-	s := New(Config{URL: b.url, Name: "amqpsource-test", Dial: b.dial}, h)
+	s := New(Config{URL: b.URL, Name: "amqpsource-test", Dial: b.Dial, Services: services}, h)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- s.Run(ctx) }()
@@ -79,10 +83,27 @@ func from(a report.Agent) func(detector.Event) bool {
 	}
 }
 
+// What comes in between, of another service, is not heard.
+func TestServices(t *testing.T) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		_, h := listen(t, b, "source.one", "source-two")
+		ch, all := connect(t, b), []report.Agent{newAgent(), newAgent(), newAgent()}
+		for i, service := range []string{"source.one", "source-other", "source-two"} {
+			all[i].Name += service
+			publish(t, ch, wire.Exchange, wire.ReportKey(service), heartbeat(t, all[i]))
+		}
+		for _, want := range []report.Agent{all[0], all[2]} {
+			if e := await(t, h.events, anything); !from(want)(e) {
+				t.Errorf("heard %+v, want %v", e, want)
+			}
+		}
+	})
+}
+
 func TestReportsArrive(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		_, h := listen(t, b)
-		ch, a := b.connect(t), newAgent()
+		ch, a := connect(t, b), newAgent()
 		publish(t, ch, wire.Exchange, wire.ReportKey("test"), []byte("no batch"))
 		publish(t, ch, wire.Exchange, wire.ReportKey("test"), heartbeat(t, a))
 		await(t, h.events, from(a))
@@ -92,9 +113,9 @@ func TestReportsArrive(t *testing.T) {
 
 // TestMoreThanThePrefetch would stop if reports were not acknowledged.
 func TestMoreThanThePrefetch(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		_, h := listen(t, b)
-		ch, a := b.connect(t), newAgent()
+		ch, a := connect(t, b), newAgent()
 		body := heartbeat(t, a)
 		for range 3 * prefetch {
 			publish(t, ch, wire.Exchange, wire.ReportKey("test"), body)
@@ -106,9 +127,9 @@ func TestMoreThanThePrefetch(t *testing.T) {
 }
 
 func TestQuestionsAreAnswered(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		s, h := listen(t, b)
-		ch, a := b.connect(t), newAgent()
+		ch, a := connect(t, b), newAgent()
 		queue := wire.QuestionQueue(a)
 		if _, err := ch.QueueDeclare(queue, false, true, true, false, nil); err != nil {
 			t.Fatal(err)
@@ -135,7 +156,7 @@ func TestQuestionsAreAnswered(t *testing.T) {
 }
 
 func TestAgentsThatAreGoneAreUnreachable(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		s, h := listen(t, b)
 		a := newAgent()
 		want := detector.Unreachable{Agent: a, Round: 1<<63 + 5}
@@ -149,9 +170,9 @@ func TestAgentsThatAreGoneAreUnreachable(t *testing.T) {
 }
 
 func TestQueuesAreCounted(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
 		s, h := listen(t, b)
-		ch := b.connect(t)
+		ch := connect(t, b)
 		q, err := ch.QueueDeclare("", false, true, false, false, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -164,9 +185,7 @@ func TestQueuesAreCounted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 3 {
-			publish(t, ch, "", q.Name, []byte("work"))
-		}
+		confirmed(t, ch, q.Name, 3)
 		<-taken
 		counted := func(queue string) detector.QueueCounted {
 			s.CountQueue(detector.CountQueue{Round: 3, Queue: queue})
@@ -182,19 +201,58 @@ func TestQueuesAreCounted(t *testing.T) {
 	})
 }
 
-func TestLostConnectionsAreRebuilt(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
-		if b.embedded == nil {
-			t.Skip("RabbitMQ is not ours to break")
+// TestFarBroker lets every message take 50 ms to the broker and from it, as where
+// the machine gives each of the two its turn that late: a detector that takes what
+// comes in small portions is soon seconds behind.
+func TestFarBroker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const away = 50 * time.Millisecond
+		near := minibroker.New()
+		t.Cleanup(func() { near.Close() })
+		b := brokertest.Broker{URL: "amqp://guest:guest@embedded/", Dial: near.Dial}
+		ch, a := connect(t, b), newAgent()
+		b.Dial = func(network, addr string) (net.Conn, error) {
+			c, err := near.Dial(network, addr)
+			return farOff(c, away), err
 		}
+		s, h := listen(t, b)
+
+		began, body := time.Now(), heartbeat(t, a)
+		for range 2000 {
+			publish(t, ch, wire.Exchange, wire.ReportKey("test"), body)
+		}
+		for range 2000 {
+			await(t, h.events, from(a))
+		}
+		if took := time.Since(began); took > 5*away {
+			t.Errorf("2000 reports take %v", took)
+		}
+
+		began = time.Now()
+		for range 100 {
+			s.CountQueue(detector.CountQueue{Queue: "no such queue"})
+		}
+		for range 100 {
+			await(t, h.events, anything)
+		}
+		if took := time.Since(began); took > 100*away {
+			t.Errorf("100 counts take %v", took)
+		}
+	})
+}
+
+func TestLostConnectionsAreRebuilt(t *testing.T) {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		network := brokertest.NewNetwork(b.Dial)
+		b.Dial = network.Dial
 		_, h := listen(t, b)
-		b.embedded.DropConnections()
+		network.Drop()
 		if err := await(t, h.losses, anything); err == nil {
 			t.Error("lost for no reason")
 		}
 		await(t, h.connects, anything)
 		a := newAgent()
-		publish(t, b.connect(t), wire.Exchange, wire.ReportKey("test"), heartbeat(t, a))
+		publish(t, connect(t, b), wire.Exchange, wire.ReportKey("test"), heartbeat(t, a))
 		await(t, h.events, from(a))
 	})
 }
@@ -202,12 +260,12 @@ func TestLostConnectionsAreRebuilt(t *testing.T) {
 // TestThrottledPublishingHoldsNothingUp stops a source while the broker reads
 // nothing of what is published.
 func TestThrottledPublishingHoldsNothingUp(t *testing.T) {
-	onEachBroker(t, func(t *testing.T, b broker) {
-		if b.embedded == nil {
+	brokertest.OnEach(t, func(t *testing.T, b brokertest.Broker) {
+		if b.Embedded == nil {
 			t.Skip("RabbitMQ is not ours to break")
 		}
 		s, h := listen(t, b)
-		b.embedded.Block()
+		b.Embedded.Block()
 		a := newAgent()
 		for range 10 {
 			s.Ask(detector.Ask{Agent: a, Question: report.Question{Replies: []report.Resource{report.Resource(bytes.Repeat([]byte("r"), 1<<19))}}})

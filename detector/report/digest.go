@@ -21,7 +21,9 @@ func (d *Digest) Remove(k Key, epoch, seq uint64) {
 	d.Sum -= entry(k, epoch, seq)
 }
 
-// entry leaves out the agent: a digest is always of one agent's states.
+// entry leaves out the agent: a digest is always of one agent's states. FNV-1a
+// alone would not do: it changes little where an epoch does, and when two processes
+// go on, as when one hands the other a lock, their changes can cancel out in Sum.
 func entry(k Key, epoch, seq uint64) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(k.Process))
@@ -32,5 +34,15 @@ func entry(k Key, epoch, seq uint64) uint64 {
 		}
 	}
 	h.Write(b[:])
-	return h.Sum64()
+	return mixed(h.Sum64())
+}
+
+// mixed makes every bit of a hash hang on every other: the finalizer of MurmurHash3
+// (Appleby 2011).
+func mixed(h uint64) uint64 {
+	h ^= h >> 33
+	h *= 0xff51afd7ed558ccd
+	h ^= h >> 33
+	h *= 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }

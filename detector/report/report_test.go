@@ -119,3 +119,21 @@ func TestNamesAndBack(t *testing.T) {
 		t.Error("an unknown kind parses")
 	}
 }
+
+// Two processes that go on a few times do not look as if they had not.
+func TestDigestsDiffer(t *testing.T) {
+	p, q := report.Key{Process: "pool0.worker0", Activation: 16}, report.Key{Process: "client5", Activation: 17}
+	const epochs, seqs = 64, 4
+	type state struct{ p, pSeq, q, qSeq uint64 }
+	seen := make(map[report.Digest]state)
+	for i := range uint64(epochs * epochs * seqs * seqs) {
+		s := state{i % epochs, i / epochs % seqs, i / epochs / seqs % epochs, i / epochs / seqs / epochs}
+		var d report.Digest
+		d.Add(p, s.p, s.pSeq)
+		d.Add(q, s.q, s.qSeq)
+		if o, same := seen[d]; same {
+			t.Fatalf("%+v and %+v have the same digest", o, s)
+		}
+		seen[d] = s
+	}
+}

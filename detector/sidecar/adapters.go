@@ -90,21 +90,11 @@ func (s *sidecar) State() (httpapi.State, error) {
 }
 
 // standing returns the standing verdicts and the instant at which they were so.
-func (s *sidecar) standing(ctx context.Context) (all []detector.Verdict, at time.Time, err error) {
-	err = s.owner.call(ctx, func() { all, at = s.owner.verdicts.get(s.owner.machine.Verdicts) })
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	return all, at, nil
+func (s *sidecar) standing(ctx context.Context) ([]detector.Verdict, time.Time, error) {
+	return latest(ctx, s.owner, &s.owner.verdicts, s.owner.machine.Verdicts)
 }
 
 // Graph implements httpapi.System.
 func (s *sidecar) Graph(ctx context.Context) (detector.Snapshot, time.Time, error) {
-	var snapshot detector.Snapshot
-	var at time.Time
-	err := s.owner.call(ctx, func() { snapshot, at = s.owner.snapshot.get(s.owner.machine.Snapshot) })
-	if err != nil {
-		return detector.Snapshot{}, time.Time{}, err
-	}
-	return snapshot, at, nil
+	return latest(ctx, s.owner, &s.owner.snapshot, s.owner.machine.Snapshot)
 }

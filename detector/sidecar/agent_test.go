@@ -94,6 +94,27 @@ func (a *agent) report(t testing.TB, states ...report.State) {
 	a.publish(t, wire.Exchange, wire.ReportKey("test"), nil)
 }
 
+// beat repeats what has been reported, as agents do, until it is told to fall
+// silent.
+func (a *agent) beat(t testing.TB) (silence func()) {
+	end := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		for {
+			select {
+			case <-time.After(100 * time.Millisecond):
+				a.publish(t, wire.Exchange, wire.ReportKey("test"), nil)
+			case <-end:
+				return
+			}
+		}
+	})
+	return func() {
+		close(end)
+		beating.Wait()
+	}
+}
+
 // publish sends a batch of all there is to say.
 func (a *agent) publish(t testing.TB, exchange, key string, answer *report.Answer) {
 	a.mu.Lock()

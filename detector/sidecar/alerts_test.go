@@ -98,14 +98,17 @@ func TestAlertsArePushed(t *testing.T) {
 	}
 	<-repeated
 	get(t, base+"/api/v1/deadlocks/"+id, 200)
+	for !strings.Contains(log.String(), "alerts rejected") {
+		time.Sleep(time.Millisecond)
+	}
 	a.report(t, ended(states)...)
 	next(t, verdicts)
 	if got, want := <-told, "resolved "+base+"/api/v1/deadlocks/"+id; got != want {
 		t.Errorf("told %s, want %s", got, want)
 	}
 	shown := get(t, base+"/metrics", 200) + get(t, base+"/api/v1/deadlocks", 200) + log.String()
-	if !strings.Contains(shown, `waitgraph_notifications_total{outcome="sent",target="webhook"}`) || !strings.Contains(shown, "alerts rejected") {
-		t.Errorf("neither counted nor logged:\n%s", shown)
+	if !strings.Contains(shown, `waitgraph_notifications_total{outcome="sent",target="webhook"}`) {
+		t.Errorf("not counted:\n%s", shown)
 	}
 	if strings.Contains(shown, token) {
 		t.Errorf("the token can be seen:\n%s", shown)

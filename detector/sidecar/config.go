@@ -28,6 +28,9 @@ const DefaultListen = "127.0.0.1:8055"
 // Config says what a sidecar watches and whom it tells.
 type Config struct {
 	URL string // of the broker: amqp:// or amqps://
+	// Services are those whose agents are heard; none: all. Who waits for a process
+	// of any other is taken to wait for somebody who may go on.
+	Services []string
 	// Dial opens the transport to the broker; nil means TCP.
 	Dial func(network, addr string) (net.Conn, error)
 	// MustConnect makes Run return the error if the first attempt to connect

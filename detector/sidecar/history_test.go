@@ -48,12 +48,14 @@ func TestHistoryOutlivesTheDetector(t *testing.T) {
 	cfg := Config{History: history.Config{File: filepath.Join(t.TempDir(), "history.db")}, OnVerdict: about(a, verdicts)}
 	base, stop := watched(t, b, cfg)
 	a.report(t, a.cycle(time.Minute)...)
+	silence := a.beat(t)
 	next(t, verdicts)
 	id := next(t, verdicts).ID
 	d := deadlocks(t, base, "")
 	if len(d.Standing) != 1 || len(d.Past) != 0 || d.History == "off" || d.History == "failing" {
 		t.Errorf("while it stands: %+v", d)
 	}
+	silence()
 	stop()
 
 	base, stop = watched(t, b, cfg)
@@ -84,6 +86,7 @@ func TestTheDetectorGoesOnWithoutHistory(t *testing.T) {
 	base, stop := watched(t, b, Config{History: history.Config{File: name}, OnVerdict: about(a, verdicts)})
 	defer stop()
 	a.report(t, a.cycle(time.Minute)...)
+	defer a.beat(t)()
 	next(t, verdicts)
 	next(t, verdicts)
 	d := httpapi.Deadlocks{History: "opening"}

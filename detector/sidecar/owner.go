@@ -127,19 +127,17 @@ func (o *owner) tell(e detector.Event) {
 	}
 }
 
-// do does what the detector wants done.
+// do does what the detector wants done. What is dropped, the detector asks again.
 func (o *owner) do(now time.Time, effects []detector.Effect) {
 	for _, e := range effects {
 		switch e := e.(type) {
 		case detector.Ask:
 			if !o.reach.Ask(e) {
 				o.metrics.Drop(promsink.DroppedQuestion)
-				o.tell(detector.Unreachable{Agent: e.Agent, Round: e.Question.Round})
 			}
 		case detector.CountQueue:
 			if !o.reach.CountQueue(e) {
 				o.metrics.Drop(promsink.DroppedCount)
-				o.tell(detector.QueueCounted{Round: e.Round, Queue: e.Queue, Err: "too many queues to count"})
 			}
 		case detector.Announce:
 			o.announce(now, e)
@@ -202,4 +200,14 @@ func (c *copied[T]) get(copyNow func() T) (T, time.Time) {
 		c.fresh = 10 * time.Since(began)
 	}
 	return c.value, c.at
+}
+
+// latest returns the owner's copy, and the instant at which it was made.
+func latest[T any](ctx context.Context, o *owner, c *copied[T], copyNow func() T) (T, time.Time, error) {
+	var value, none T // value and at are no results: after an error the owner may still write them
+	var at time.Time
+	if err := o.call(ctx, func() { value, at = c.get(copyNow) }); err != nil {
+		return none, time.Time{}, err
+	}
+	return value, at, nil
 }

@@ -53,7 +53,7 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	source := amqpsource.New(amqpsource.Config{URL: cfg.URL, Name: "waitgraph", Dial: cfg.Dial}, s)
+	source := amqpsource.New(amqpsource.Config{URL: cfg.URL, Name: "waitgraph", Services: cfg.Services, Dial: cfg.Dial}, s)
 	s.owner.metrics, s.owner.reach = metrics, source
 
 	s.owner.recorder = s.recorder()

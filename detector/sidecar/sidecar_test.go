@@ -92,12 +92,12 @@ func TestHTTP(t *testing.T) {
 	start(t, Config{
 		URL: b.url, Dial: b.dial, Listen: "127.0.0.1:0", Listening: func(l net.Addr) { address <- l },
 		OnVerdict: about(a, verdicts), Log: onConnect(connected),
-		Detector: detector.Config{Lease: 200 * time.Millisecond, AskAgain: 20 * time.Millisecond, Remind: time.Second},
 	})
 	base := "http://" + (<-address).String()
 	t.Cleanup(http.DefaultClient.CloseIdleConnections)
 	<-connected
 	a.report(t, a.cycle(time.Minute)...)
+	silence := a.beat(t)
 	next(t, verdicts)
 	next(t, verdicts)
 
@@ -121,6 +121,7 @@ func TestHTTP(t *testing.T) {
 	}
 	get(t, base+"/livez", 200)
 
+	silence()
 	if v := next(t, verdicts); v.Cause != detector.CauseAgentLost {
 		t.Errorf("the agent fell silent, and its deadlock became %+v", v)
 	}

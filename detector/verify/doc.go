@@ -11,8 +11,9 @@
 //     waited for the same;
 //  4. what an edge says is held was held by all its holders before and after,
 //     all of them members, and by no member besides;
-//  5. what an edge says lies untaken was denied by all agents, and the consumers
-//     that are named, all of them members, are as many as the broker counted;
+//  5. what an edge says lay untaken was denied by all agents, or has been taken
+//     since by one consumer, who owes the reply; and the consumers that are named,
+//     all of them members, are as many as the broker counted;
 //  6. when all that is open is granted, nobody can go on.
 //
 // What it cannot check is that agents and broker told the truth.

@@ -71,22 +71,26 @@ func holds(m proof.Member, resource string) bool {
 	return slices.Contains(m.Before.Holds, resource) || slices.Contains(m.After.Holds, resource)
 }
 
-// untaken checks the edges to requests that lie in a queue, and to space in one:
-// that nobody has taken the requests, and that all who could, or could make space,
-// are members.
+// untaken checks the edges to requests that lay in a queue, and to space in one:
+// that nobody had taken the requests at the asking, and that all who could, or
+// could make space, are members.
 func untaken(p *proof.Proof) (string, error) {
 	waits, lie := make(map[string]int), make(map[string]int) // by queue
+	taken := 0
 	for _, m := range p.Members {
 		for i, e := range m.Edges {
 			if e.Open != "" || e.Queue == "" {
 				continue
 			}
 			waits[e.Queue]++
-			if m.After.Waits[i].Kind != report.Buffer.String() {
-				lie[e.Queue]++
-			}
-			if err := lies(p, m.After.Waits[i], e.Queue); err != nil {
+			since, err := lay(p, m.After.Waits[i], e.Queue)
+			switch {
+			case err != nil:
 				return "", fmt.Errorf("%s waits for %q: %w", name(m.Process), e.Resource, err)
+			case since:
+				taken++
+			case m.After.Waits[i].Kind != report.Buffer.String():
+				lie[e.Queue]++
 			}
 		}
 	}
@@ -103,8 +107,12 @@ func untaken(p *proof.Proof) (string, error) {
 	if total == 0 {
 		return "no wait for a request that nobody has taken, or for space in a queue", nil
 	}
-	return fmt.Sprintf("%s for requests that all agents deny to have taken or for space, in %s with no consumers but them by the broker's count",
-		some(total, "wait"), some(len(p.Queues), "queue")), nil
+	words := fmt.Sprintf("%s for requests that all agents deny to have taken or for space, in %s with no consumers but them by the broker's count",
+		some(total, "wait"), some(len(p.Queues), "queue"))
+	if taken > 0 {
+		words += fmt.Sprintf("; %d taken since the asking, by consumers who owe the reply", taken)
+	}
+	return words, nil
 }
 
 // counted checks that all consumers of a queue are members, and that at least so many
@@ -126,42 +134,64 @@ func counted(p *proof.Proof, q proof.Queue, lie int) error {
 	return nil
 }
 
-// lies checks that a request lies in a queue that is described, untaken, or that
-// there is no space in it.
-func lies(p *proof.Proof, w proof.Wait, queue string) error {
-	if !slices.ContainsFunc(p.Queues, func(q proof.Queue) bool { return q.Name == queue }) {
-		return fmt.Errorf("nothing is said of the queue %q", queue)
+// lay checks that at the asking a request lay in a queue that is described, or that
+// there was no space in it. It reports whether the request has been taken since.
+func lay(p *proof.Proof, w proof.Wait, queue string) (taken bool, err error) {
+	at := slices.IndexFunc(p.Queues, func(q proof.Queue) bool { return q.Name == queue })
+	if at < 0 {
+		return false, fmt.Errorf("nothing is said of the queue %q", queue)
 	}
 	switch w.Kind {
 	case report.Queue.String():
 		if w.Resource != queue {
-			return fmt.Errorf("that is not the queue %q", queue)
+			return false, fmt.Errorf("that is not the queue %q", queue)
 		}
-		return nil
+		return false, nil
 	case report.Buffer.String():
 		if w.Exchange != "" || w.Key != queue {
-			return fmt.Errorf("the space is not that of the queue %q", queue)
+			return false, fmt.Errorf("the space is not that of the queue %q", queue)
 		}
-		return nil
+		return false, nil
 	case report.Reply.String():
 		if w.Exchange != "" || w.Key != queue {
-			return fmt.Errorf("the request was not sent to the queue %q", queue)
+			return false, fmt.Errorf("the request was not sent to the queue %q", queue)
 		}
 	default:
-		return fmt.Errorf("a %s lies in no queue", w.Kind)
+		return false, fmt.Errorf("a %s lies in no queue", w.Kind)
 	}
 	if !slices.Contains(p.Replies, w.Resource) {
-		return errors.New("nobody was asked whether it was taken")
+		return false, errors.New("nobody was asked whether it was taken")
 	}
-	for _, a := range p.Answers {
-		if slices.Contains(a.Taken, w.Resource) {
-			return fmt.Errorf("the agent %q has taken it", a.Agent)
-		}
-	}
+	return takenSince(p, w.Resource, p.Queues[at].Consumers)
+}
+
+// takenSince reports whether a request has been taken since the asking: by one
+// consumer, who owed the reply when he answered. Everybody else must deny it.
+func takenSince(p *proof.Proof, reply string, consumers []proof.Process) (bool, error) {
+	var owing []proof.Process
 	for _, m := range p.Members {
-		if holds(m, w.Resource) {
-			return fmt.Errorf("%s holds it, so it was taken", name(m.Process))
+		if slices.Contains(m.Before.Holds, reply) {
+			return false, fmt.Errorf("%s held it, so it was taken", name(m.Process))
+		}
+		if slices.Contains(m.After.Holds, reply) {
+			owing = append(owing, m.Process)
 		}
 	}
-	return nil
+	var takers []string
+	for _, a := range p.Answers {
+		if slices.Contains(a.Taken, reply) {
+			takers = append(takers, a.Agent)
+		}
+	}
+	switch {
+	case len(takers) == 0 && len(owing) == 0:
+		return false, nil
+	case len(takers) == 0:
+		return false, fmt.Errorf("%s holds it, and its agent denies that it was taken", name(owing[0]))
+	case len(takers) > 1:
+		return false, fmt.Errorf("the agents %q and %q have both taken it", takers[0], takers[1])
+	case len(owing) != 1 || owing[0].Agent != takers[0] || !slices.Contains(consumers, owing[0]):
+		return false, fmt.Errorf("the agent %q has taken it", takers[0])
+	}
+	return true, nil
 }

@@ -99,8 +99,19 @@ func full() Verdict {
 	return v
 }
 
+// taken is the pool, of which Q took P's request between the asking and its answer.
+func taken() Verdict {
+	v := pool()
+	v.Proof.Members[1].After.Holds = []string{"r1"}
+	v.Proof.Answers[1].Taken = []string{"r1"}
+	v.Proof.Queues[0].Ready = 1
+	return v
+}
+
 func TestRightProofs(t *testing.T) {
-	for name, v := range map[string]Verdict{"cycle": cycle(), "pool": pool(), "choice": choice(), "full": full(), "permits": permits()} {
+	for name, v := range map[string]Verdict{
+		"cycle": cycle(), "pool": pool(), "choice": choice(), "full": full(), "permits": permits(), "taken": taken(),
+	} {
 		checked, err := v.Check()
 		if err != nil || len(checked) != 7 {
 			t.Errorf("%s: %v after %q", name, err, checked)
@@ -184,7 +195,18 @@ func TestWrongProofs(t *testing.T) {
 		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues = nil }, `nothing is said of the queue "pool"`},
 		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Replies = v.Proof.Replies[1:] }, "nobody was asked whether it was taken"},
 		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Answers[2].Taken = []string{"r2"} }, `the agent "agent-other#1" has taken it`},
-		{pool, func(_ *Verdict, _, q *proof.Member) { q.After.Holds = []string{"r1"} }, `"Q" of agent "agent-Q#1" holds it, so it was taken`},
+		{pool, func(_ *Verdict, _, q *proof.Member) { q.After.Holds = []string{"r1"} }, `"Q" of agent "agent-Q#1" holds it, and its agent denies that it was taken`},
+		{taken, func(_ *Verdict, _, q *proof.Member) { q.Before.Holds = []string{"r1"} }, `"Q" of agent "agent-Q#1" held it, so it was taken`},
+		{taken, func(_ *Verdict, _, q *proof.Member) { q.After.Holds = nil }, `the agent "agent-Q#1" has taken it`},
+		{taken, func(_ *Verdict, p, _ *proof.Member) { p.After.Holds = []string{"r1"} }, `the agent "agent-Q#1" has taken it`},
+		{taken, func(v *Verdict, _, _ *proof.Member) { v.Proof.Answers[0].Taken = []string{"r1"} }, `the agents "agent-P#1" and "agent-Q#1" have both taken it`},
+		{taken, func(v *Verdict, _, _ *proof.Member) {
+			v.Proof.Answers[1], v.Proof.Answers[0].Taken = answers("Q")[0], []string{"r1"}
+		}, `the agent "agent-P#1" has taken it`},
+		{taken, func(v *Verdict, _, _ *proof.Member) {
+			v.Proof.Queues[0].Consumers, v.Proof.Queues[0].Counted = []proof.Process{process("P")}, 1
+		}, `the agent "agent-Q#1" has taken it`},
+		{taken, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].Ready = 0 }, `0 messages lie in the queue "pool", not the 1 that are waited for`},
 		{pool, func(_ *Verdict, p, _ *proof.Member) { p.Before.Waits[0].Key, p.After.Waits[0].Key = "x", "x" }, `the request was not sent to the queue "pool"`},
 
 		{cycle, func(_ *Verdict, p, _ *proof.Member) { p.Edges[0].Open = "X can grant it" }, `"P" of agent "agent-P#1" can go on: it needs 1 of 1, and 1 can be granted; then 2 of 2 go on`},

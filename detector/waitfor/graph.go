@@ -93,14 +93,18 @@ func New() *Graph {
 
 // AddProcess adds an active process that holds nothing.
 func (g *Graph) AddProcess() Process {
-	if n := len(g.freeProcesses); n > 0 {
-		p := g.freeProcesses[n-1]
-		g.freeProcesses = g.freeProcesses[:n-1]
-		g.processes[p].live = true
-		return p
+	return place(&g.processes, &g.freeProcesses, process{live: true})
+}
+
+// place puts a thing where one has been removed, or behind all others.
+func place[H ~int32, T any](all *[]T, free *[]H, thing T) (handle H) {
+	if len(*free) > 0 {
+		handle = pop(free)
+		(*all)[handle] = thing
+		return handle
 	}
-	g.processes = append(g.processes, process{live: true})
-	return Process(len(g.processes) - 1)
+	*all = append(*all, thing)
+	return H(len(*all) - 1)
 }
 
 // RemoveProcess unblocks p, releases everything that it holds and gives up its
@@ -117,14 +121,7 @@ func (g *Graph) RemoveProcess(p Process) {
 
 // AddResource adds a resource that nobody waits for and nobody holds.
 func (g *Graph) AddResource() Resource {
-	if n := len(g.freeResources); n > 0 {
-		r := g.freeResources[n-1]
-		g.freeResources = g.freeResources[:n-1]
-		g.resources[r].live = true
-		return r
-	}
-	g.resources = append(g.resources, resource{live: true})
-	return Resource(len(g.resources) - 1)
+	return place(&g.resources, &g.freeResources, resource{live: true})
 }
 
 // RemoveResource gives up the handle of r. It panics if anybody waits for r or

@@ -7,8 +7,8 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// MaxQuestion is the greatest size of a question in bytes.
-const MaxQuestion = 1 << 20
+// MaxQuestion is the greatest size of a question in bytes: one about 30,000 processes.
+const MaxQuestion = 4 << 20
 
 type question struct {
 	Round      uint64            `json:"round,string"`

@@ -31,20 +31,21 @@ type Fault struct {
 	Names   []string      // of processes or replicas
 }
 
-// plan schedules a fault and its end. What is in the way of reports is noted:
-// nobody can be blamed for what he does not hear.
+// Disturbs returns when a fault is in the way of reports, in a run of a length:
+// nobody can be blamed then for what he does not hear.
+func (f Fault) Disturbs(length time.Duration) Window {
+	switch {
+	case f.Kind == KillReplica, f.Kind == DropConnection: // its agent has nothing to say any more
+		return Window{f.At, f.At}
+	case f.Kind == KillDetector && f.Lasting == 0:
+		return Window{f.At, length}
+	}
+	return Window{f.At, f.At + f.Lasting}
+}
+
+// plan schedules a fault and its end.
 func (s *script) plan(f Fault) {
-	until := s.w.opt.Length
-	if f.Lasting > 0 {
-		until = f.At + f.Lasting
-	}
-	if f.Kind == KillReplica || f.Kind == DropConnection {
-		until = f.At // its agent has nothing to say any more
-	}
-	if f.Kind == CutAgent && f.Lasting == 0 {
-		until = f.At
-	}
-	s.record.Disturbed = append(s.record.Disturbed, Window{f.At, until})
+	s.record.Disturbed = append(s.record.Disturbed, f.Disturbs(s.w.opt.Length))
 	s.faults++
 	s.w.after(lead+f.At, func() {
 		s.faults--

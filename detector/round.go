@@ -1,0 +1,254 @@
+package detector
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
+
+// round is one asking about a core. Its members were all blocked together, each
+// on the next, at the moment of asking if every one of them says afterwards
+// that it is in the same wait epoch and still holds what its predecessor waits
+// for: an epoch lasts without a break, and what is held in it stays held.
+type round struct {
+	id      uint64
+	verdict *verdict
+	core    core // as it stood at the moment of asking
+	// witnesses are the agents that were asked: those of the members and, if
+	// requests of the core lie untaken, all others that were heard. A process
+	// that took one and crashed consumes nothing any more; its agent knows.
+	witnesses []report.Agent
+	young     bool // some witness may not have been heard yet
+
+	silent  map[report.Agent]*agent // asked and not heard yet
+	answers map[report.Key]report.State
+	taken   map[report.Resource][]report.Agent // requests that were taken, and by whose processes
+	failed  map[report.Agent]*agent            // could not be asked
+	counts  map[string]*QueueCounted           // by queue; nil until counted
+	minutes minutes
+}
+
+// ask begins a round about a verdict's core and drops the one under way.
+func (d *Detector) ask(v *verdict) {
+	if v.round != nil {
+		delete(d.rounds, v.round.id)
+	}
+	d.lastID++
+	r := &round{
+		id: d.lastID, verdict: v, core: v.core,
+		silent:  make(map[report.Agent]*agent),
+		failed:  make(map[report.Agent]*agent),
+		answers: make(map[report.Key]report.State),
+		taken:   make(map[report.Resource][]report.Agent),
+		counts:  make(map[string]*QueueCounted),
+		minutes: newMinutes(d.now),
+	}
+	d.rounds[r.id], v.round = r, r
+	r.young = d.young() && r.untaken()
+	r.witnesses = d.witnesses(r)
+	for _, a := range r.witnesses {
+		r.silent[a] = d.agents[a]
+	}
+	for _, name := range r.queues() {
+		r.counts[name] = nil
+	}
+	for _, a := range r.witnesses {
+		d.inquire(d.agents[a], r)
+	}
+	d.count(r)
+}
+
+// count has the queues counted that are not, and says when the round is to be
+// looked at again.
+func (d *Detector) count(r *round) {
+	v := r.verdict
+	v.askAt = d.now.Add(min(d.cfg.AskAgain<<min(v.asks, 16), max(d.cfg.Remind, d.cfg.AskAgain)))
+	v.asks++
+	if r.young {
+		v.askAt = d.start.Add(d.cfg.Lease / 2)
+	}
+	for _, name := range r.queues() {
+		if r.counts[name] == nil {
+			d.emit(CountQueue{Round: r.id, Queue: name})
+		}
+	}
+}
+
+// roundTime is how long a round may last: what is said later of its moment of
+// asking is old, and agents do not remember for ever what they have taken.
+const roundTime = 10 * time.Second
+
+// askAgain goes on with the asking about a verdict. While the round under way can
+// prove the present core it stays, since the answers may be on their way: to
+// begin another one whenever they take long would mean to hear none in time.
+func (d *Detector) askAgain(v *verdict) {
+	r := v.round
+	if r == nil || !r.core.sameButTaken(v.core) {
+		d.ask(v)
+		return
+	}
+	v.reason = r.missing()
+	if r.young || d.now.Sub(r.minutes.asked) >= roundTime {
+		d.ask(v)
+		return
+	}
+	d.count(r)
+}
+
+// witnesses returns the agents that can tell about a core, sorted.
+func (d *Detector) witnesses(r *round) []report.Agent {
+	var agents []report.Agent
+	for _, m := range r.core {
+		agents = append(agents, m.node.key.Agent)
+	}
+	if r.untaken() {
+		for id, a := range d.agents {
+			if !a.lost && !a.heard.IsZero() {
+				agents = append(agents, id)
+			}
+		}
+	}
+	slices.SortFunc(agents, func(a, b report.Agent) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(agents)
+}
+
+// question asks one agent about its members of the core, and whether it has
+// taken any request that nobody is known to have taken.
+func (r *round) question(a report.Agent) (q report.Question) {
+	for _, m := range r.core {
+		if m.node.key.Agent == a {
+			q.Processes = append(q.Processes, m.node.key)
+		}
+		for _, w := range m.waits {
+			if w.inside && w.queue != nil && w.Kind == report.Reply {
+				q.Replies = append(q.Replies, w.Resource)
+			}
+		}
+	}
+	return q
+}
+
+// untaken reports whether requests of the core lie in queues.
+func (r *round) untaken() bool {
+	return slices.ContainsFunc(r.core, func(m coreMember) bool {
+		return slices.ContainsFunc(m.waits, func(w coreWait) bool { return w.inside && w.untaken() })
+	})
+}
+
+// queues returns the queues whose consumers the core waits for, sorted.
+func (r *round) queues() []string {
+	var names []string
+	for _, m := range r.core {
+		for _, w := range m.waits {
+			if w.inside && w.queue != nil {
+				names = append(names, w.queue.name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (r *round) answered(now time.Time, b *report.Batch) {
+	if _, asked := r.silent[b.Agent]; !asked {
+		return
+	}
+	delete(r.silent, b.Agent)
+	r.minutes.answered[b.Agent], r.minutes.taken[b.Agent] = now, b.Answer.Taken
+	for _, s := range b.States {
+		r.answers[s.Key] = s
+	}
+	for _, name := range b.Answer.Taken {
+		r.taken[name] = append(r.taken[name], b.Agent)
+	}
+}
+
+func (r *round) unreachable(a report.Agent) {
+	if asked := r.silent[a]; asked != nil {
+		delete(r.silent, a)
+		r.failed[a] = asked
+	}
+}
+
+func (r *round) counted(now time.Time, c QueueCounted) {
+	if _, asked := r.counts[c.Queue]; asked {
+		r.counts[c.Queue], r.minutes.counted[c.Queue] = &c, now
+	}
+}
+
+// missing words what a round is waiting for.
+func (r *round) missing() string {
+	for _, a := range r.witnesses {
+		if silent := r.silent[a]; silent != nil && !silent.over {
+			return fmt.Sprintf("the agent %s has not answered", a.Name)
+		}
+	}
+	for _, name := range r.queues() {
+		if r.counts[name] == nil {
+			return fmt.Sprintf("the broker has not counted the queue %s", name)
+		}
+	}
+	return r.verdict.reason
+}
+
+// complete reports whether all has been heard that will be: an agent that is over
+// says nothing any more.
+func (r *round) complete() bool {
+	for _, c := range r.counts {
+		if c == nil {
+			return false
+		}
+	}
+	for _, a := range r.silent {
+		if !a.over {
+			return false
+		}
+	}
+	return true
+}
+
+// finished puts a round that has all its answers before judge, which looks at
+// it after the graph has been brought in line with them.
+func (d *Detector) finished(r *round) {
+	if r.complete() && d.rounds[r.id] == r {
+		d.ready = append(d.ready, r)
+	}
+}
+
+// excuse ends the waiting for what an agent that is over has not said.
+func (d *Detector) excuse(a *agent) {
+	for _, id := range slices.Sorted(maps.Keys(d.rounds)) {
+		if r := d.rounds[id]; r.silent[a.id] == a {
+			d.finished(r)
+		}
+	}
+	for _, v := range d.verdicts {
+		if v.failed[a.id] == a {
+			v.failed, v.askAt = nil, d.now
+		}
+	}
+}
+
+// countSilent asks the broker about the queues of which a consumer's agent
+// fell silent, while somebody waits for them: if the broker has no more
+// consumers than are known, nobody is missing.
+func (d *Detector) countSilent() {
+	if d.now.Before(d.countAt) {
+		return
+	}
+	d.countAt = d.now.Add(d.cfg.Remind)
+	var names []string
+	for name, q := range d.queues {
+		if len(q.unknown) > 0 && q.awaited() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		d.emit(CountQueue{Queue: name})
+	}
+}
