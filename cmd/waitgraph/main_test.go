@@ -72,8 +72,8 @@ func TestWrongCallsGetOneSentence(t *testing.T) {
 		says        string
 	}{
 		{"no command", nil, nil, 2, `expected one of "run", "deadlocks", "explain", "graph", "top", ...`},
-		{"nobody to ask", nil, []string{"ready", "http://127.0.0.1:1/readyz"}, 1, "connection refused"},
-		{"not a URL", nil, []string{"ready", "127.0.0.1"}, 1, "ask whether it is ready"},
+		{"nobody to ask", nil, []string{"ready", "--server=http://127.0.0.1:1"}, 1, "connection refused"},
+		{"not a URL", nil, []string{"ready", "--server=127.0.0.1"}, 1, "unusable URL of the detector"},
 		{"nothing to verify", nil, []string{"verify", "/nowhere/verdict.json"}, 1, "read verdict: open /nowhere/verdict.json"},
 		{"nothing to replay", nil, []string{"replay", "/nowhere/recording.jsonl"}, 1, "open /nowhere/recording.jsonl"},
 		{"small recording", nil, []string{"run", "--record=/tmp", "--record-max-bytes=10"}, 1, "a recording of 10 bytes is too small"},

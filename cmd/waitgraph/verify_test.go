@@ -26,8 +26,11 @@ func deadlock(t *testing.T) []byte {
 		Holds: []report.Hold{{Resource: "r", Kind: report.Reply}},
 	}}}
 	d := detector.New(detector.DefaultConfig())
-	d.Step(now, detector.Reported{Batch: b})
-	b.Answer = &report.Answer{Round: 1}
+	for _, e := range d.Step(now, detector.Reported{Batch: b}) {
+		if ask, ok := e.(detector.Ask); ok {
+			b.Answer = &report.Answer{Round: ask.Question.Round}
+		}
+	}
 	d.Step(now.Add(time.Millisecond), detector.Reported{Batch: b})
 	data, err := json.Marshal(explain.OfProven(d.Verdicts()[0], now))
 	if err != nil {

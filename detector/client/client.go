@@ -127,6 +127,18 @@ func (c *Client) Drawing(ctx context.Context, format string) (string, error) {
 	return string(data), err
 }
 
+// Ready returns in a word that the detector sees everything, or as an error why it
+// does not.
+func (c *Client) Ready(ctx context.Context) (string, error) { return c.word(ctx, "readyz") }
+
+// Live returns in a word that the detector answers.
+func (c *Client) Live(ctx context.Context) (string, error) { return c.word(ctx, "livez") }
+
+func (c *Client) word(ctx context.Context, path string) (string, error) {
+	data, err := c.get(ctx, path, nil)
+	return strings.TrimSpace(string(data)), err
+}
+
 func (c *Client) decode(ctx context.Context, path string, q url.Values, to any) error {
 	data, err := c.get(ctx, path, q)
 	if err != nil {

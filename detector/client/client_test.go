@@ -97,6 +97,8 @@ func TestQuestions(t *testing.T) {
 		func() error { _, err := c.Deadlock(t.Context(), "../x?y#z"); return err },
 		func() error { _, err := c.Graph(t.Context()); return err },
 		func() error { _, err := c.Drawing(t.Context(), "svg"); return err },
+		func() error { _, err := c.Ready(t.Context()); return err },
+		func() error { _, err := c.Live(t.Context()); return err },
 	} {
 		if err := ask(); err != nil {
 			t.Error(err)
@@ -108,6 +110,8 @@ func TestQuestions(t *testing.T) {
 		"GET /behind/proxy/api/v1/deadlocks/..%2Fx%3Fy%23z? Bearer " + token,
 		"GET /behind/proxy/api/v1/graph? Bearer " + token,
 		"GET /behind/proxy/api/v1/graph?format=svg Bearer " + token,
+		"GET /behind/proxy/readyz? Bearer " + token,
+		"GET /behind/proxy/livez? Bearer " + token,
 	}
 	if d := cmp.Diff(want, asked); d != "" {
 		t.Errorf("-want +got:\n%s", d)

@@ -16,6 +16,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"sync"
 	"time"
 )
 
@@ -49,7 +50,18 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache") // ask whether it is still so
 	h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	sum := sha256.Sum256(content)
-	h.Set("Etag", `"`+hex.EncodeToString(sum[:8])+`"`)
+	h.Set("Etag", etags()[name])
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(content))
 }
+
+// etags are those of the files, by their names: what they hold, hashed.
+var etags = sync.OnceValue(func() map[string]string {
+	all := make(map[string]string)
+	entries, _ := files.ReadDir("page") // what is embedded can be read
+	for _, e := range entries {
+		content, _ := files.ReadFile("page/" + e.Name())
+		sum := sha256.Sum256(content)
+		all[e.Name()] = `"` + hex.EncodeToString(sum[:8]) + `"`
+	}
+	return all
+})
