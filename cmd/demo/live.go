@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/waitgraph/waitgraph/internal/demo"
@@ -18,9 +16,6 @@ const atOnce = 16
 // really plays the scenarios on services over a broker, several at a time, and
 // then tells of all.
 func (s *scenarioCommand) really(ctx context.Context, c *commands, all []*scenario.Scenario) ([]*scenario.Total, error) {
-	if err := playable(all); err != nil {
-		return nil, err
-	}
 	cfg := live.Config{URL: c.AMQPURL, Log: c.log()}
 	if cfg.URL == "" {
 		broker, err := demo.StartBroker(ctx)
@@ -45,18 +40,6 @@ func (s *scenarioCommand) really(ctx context.Context, c *commands, all []*scenar
 		}
 	}
 	return totals, nil
-}
-
-// playable returns an error that names all scenarios that can be played in
-// virtual time only, and why.
-func playable(all []*scenario.Scenario) error {
-	var wrong []error
-	for _, one := range all {
-		if err := live.Supported(one); err != nil {
-			wrong = append(wrong, fmt.Errorf("%w; say --virtual", err))
-		}
-	}
-	return errors.Join(wrong...)
 }
 
 // playAll plays every scenario as many times as it is told to.

@@ -24,8 +24,8 @@
 //
 // Playing needs no broker: without --amqp-url or AMQP_URL the demo runs one in
 // its own process. The JSON object is documented in docs/demo.md. The exit
-// status is 0 only if every expectation held, 1 if not, 2 if a scenario is one
-// for virtual time only, 130 if interrupted.
+// status is 0 only if every expectation held, 1 if not, 2 if it was called wrongly,
+// 130 if interrupted.
 package main
 
 import (
@@ -37,8 +37,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-
-	"github.com/waitgraph/waitgraph/internal/scenario/live"
 )
 
 type commands struct {
@@ -69,18 +67,20 @@ func run() int {
 	context.AfterFunc(ctx, stop) // the second signal kills
 
 	var c commands
-	k := kong.Parse(&c, kong.Name("demo"), kong.Description("Systems that deadlock; waitgraph says so at once."),
+	parser := kong.Must(&c, kong.Name("demo"), kong.Description("Systems that deadlock; waitgraph says so at once."),
 		kong.BindTo(ctx, (*context.Context)(nil)))
-	err := k.Run(&c)
+	command, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		return 2
+	}
+	err = command.Run(&c)
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "\ndemo: interrupted")
 		return 130
-	case errors.Is(err, live.ErrUnsupported):
-		fmt.Fprintln(os.Stderr, "demo:", err)
-		return 2
 	case !errors.Is(err, errNotHeld):
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}

@@ -47,30 +47,39 @@ func status(t *testing.T, err error) int {
 	return -1
 }
 
-// What cannot work is one sentence and a status that is not 0.
+// What cannot work is one sentence and a status: 2 if the command line alone
+// is wrong.
 func TestRefusals(t *testing.T) {
-	for want, args := range map[string][]string{
-		"unknown flag --nonsense":  {"--nonsense"},
-		"--format must be one of":  {"--format=xml"},
-		"no example is called":     {"nonsense"},
-		"no such operation":        {"call", "compute", "c", "1", "--amqp-url=amqp://localhost/"},
-		"want a ID":                {"call", "compute", "a", "--amqp-url=amqp://localhost/"},
-		"want a or b and a number": {"node", "compute", "c1", "--amqp-url=amqp://127.0.0.1:1/"},
-		"want http://host/path":    {"load", "ftp://localhost/"},
-		"0 requests":               {"load", "-n", "0", "http://localhost/"},
-		"fit to print":             {"node", "cluster", "a\x01", "--amqp-url=amqp://127.0.0.1:1/"},
-		"Name its broker":          {"call", "compute", "a", "1"},
-		"127.0.0.1:1":              {"--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
-		"AMQP scheme":              {"--amqp-url=http://localhost/"},
-		"connection refused":       {"call", "compute", "a", "1", "--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+	for want, all := range map[int]map[string][]string{
+		2: {
+			"unknown flag --nonsense": {"--nonsense"},
+			"--format must be one of": {"--format=xml"},
+			"expected":                {"call"},
+			"unexpected argument":     {"list", "nonsense"},
+		},
+		1: {
+			"no example is called":     {"nonsense"},
+			"no such operation":        {"call", "compute", "c", "1", "--amqp-url=amqp://localhost/"},
+			"want a ID":                {"call", "compute", "a", "--amqp-url=amqp://localhost/"},
+			"want a or b and a number": {"node", "compute", "c1", "--amqp-url=amqp://127.0.0.1:1/"},
+			"want http://host/path":    {"load", "ftp://localhost/"},
+			"0 requests":               {"load", "-n", "0", "http://localhost/"},
+			"fit to print":             {"node", "cluster", "a\x01", "--amqp-url=amqp://127.0.0.1:1/"},
+			"Name its broker":          {"call", "compute", "a", "1"},
+			"127.0.0.1:1":              {"--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+			"AMQP scheme":              {"--amqp-url=http://localhost/"},
+			"connection refused":       {"call", "compute", "a", "1", "--amqp-url=amqp://guest:secret@127.0.0.1:1/"},
+		},
 	} {
-		var stderr bytes.Buffer
-		cmd := command(t, args...)
-		cmd.Stderr = &stderr
-		err := cmd.Run()
-		said := strings.TrimSpace(stderr.String())
-		if status(t, err) == 0 || !strings.Contains(said, want) || strings.Contains(said, "secret") || strings.Contains(said, "\n") {
-			t.Errorf("demo %s: %v, said %q, want %q", strings.Join(args, " "), err, said, want)
+		for sentence, args := range all {
+			var stderr bytes.Buffer
+			cmd := command(t, args...)
+			cmd.Stderr = &stderr
+			got := status(t, cmd.Run())
+			said := strings.TrimSpace(stderr.String())
+			if got != want || !strings.Contains(said, sentence) || strings.Contains(said, "secret") || strings.Contains(said, "\n") {
+				t.Errorf("demo %s: status %d, said %q, want %d, %q", strings.Join(args, " "), got, said, want, sentence)
+			}
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/proof"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/simulation"
 )
@@ -115,17 +116,25 @@ func (v *Verdict) tell(at time.Duration) {
 	}
 }
 
-// check holds a verdict against the truth: its core was deadlocked together
-// after the youngest of its waits began and before it was confirmed.
+// check holds a verdict against the truth: its core, as it was each time that it
+// was confirmed, was deadlocked together after the youngest of its waits began and
+// before that was announced.
 func (r *Run) check(v *Verdict, rec *simulation.Record) {
 	v.Formed = -1
+	var proven struct {
+		by *proof.Proof
+		at time.Duration // when it was first announced, which may lag behind
+	}
 	for i := range rec.Verdicts {
 		said := &rec.Verdicts[i]
 		if said.Again || said.Verdict.ID != v.ID || said.Verdict.Status != detector.Confirmed || !v.stands(said.At) {
 			continue
 		}
-		since := said.Verdict.Confirmed.Sub(said.Verdict.Since)
-		from, ok := r.Truth.Together(members(said.Verdict.Core), max(0, v.At-since), said.At)
+		if p := said.Verdict.Proof; proven.by != p {
+			proven.by, proven.at = p, said.At
+		}
+		since := proven.by.Concluded.Sub(said.Verdict.Since)
+		from, ok := r.Truth.Together(members(said.Verdict.Core), max(0, proven.at-since), said.At)
 		switch {
 		case !ok:
 			r.False = append(r.False, fmt.Sprintf("at %v: %s of %s, which was none", round(said.At), v.Kind, crowd(members(said.Verdict.Core))))

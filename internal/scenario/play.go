@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"slices"
+	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/internal/simulation"
@@ -52,7 +53,7 @@ func (b *builder) build() *simulation.System {
 		})
 	}
 	for _, f := range b.s.Faults {
-		b.system.Faults = append(b.system.Faults, b.fault(f))
+		b.system.Faults = append(b.system.Faults, f.simulated(b.system.Replicas))
 	}
 	return b.system
 }
@@ -139,7 +140,13 @@ func (s *Step) limit() simulation.Limit {
 	return cancel
 }
 
-func (b *builder) fault(f Fault) simulation.Fault {
+// Disturbs returns when a fault is in the way of reports, in a run of a length.
+func (f Fault) Disturbs(length time.Duration) simulation.Window {
+	return f.simulated(nil).Disturbs(length)
+}
+
+// simulated returns a fault in a system that has some replicas.
+func (f Fault) simulated(replicas []string) simulation.Fault {
 	type what struct {
 		action Action
 		part   Part
@@ -153,7 +160,7 @@ func (b *builder) fault(f Fault) simulation.Fault {
 	}[what{f.Action, f.Part}]
 	names := f.Names
 	if f.Action == Partition && len(names) == 0 {
-		names = slices.Clone(b.system.Replicas)
+		names = slices.Clone(replicas)
 	}
 	return simulation.Fault{At: f.At, Kind: kind, Lasting: f.Lasting, Names: names}
 }

@@ -15,8 +15,18 @@
 // Replicas are not OS processes of their own. Those of all plays share a few
 // agents and connections, which the Stage starts once: agents that come and go
 // with each play would leave the detector with questions that nobody answers. A
-// replica whose connection is to be cut has one of its own. Not everything that a
-// file can say can be done to real services: see Supported.
+// play in which more goes wrong than processes do has a stage of its own, whose
+// detector hears no other agents. Locks, semaphores and the room in buffers are in
+// memory: only messages go over the broker.
+//
+// What fails are connections. They are cut, or they stand still, of an agent, of
+// the processes of a replica or of the detector:
+//
+//	           reports                       reports
+//	agent ══════line══════╗           ╔═══════line═══════ detector
+//	                      ╠══ broker ══╣
+//	processes ═══line═════╝
+//	           calls
 //
 // By chance are only the durations that a scenario draws, which come from the
 // seed. How long everything else takes is up to the machine: a run cannot be

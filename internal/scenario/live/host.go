@@ -2,11 +2,8 @@ package live
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/waitgraph/waitgraph/internal/scenario"
 	"github.com/waitgraph/waitgraph/tracing"
@@ -15,83 +12,132 @@ import (
 	"github.com/waitgraph/waitgraph/tracing/watched"
 )
 
-// host is what stands for an OS process: an agent and a connection.
+// host is what stands for an OS process: an agent and connections, in one life
+// after the other.
 type host struct {
-	name   string
-	agent  *tracing.Agent // nil: nobody watches
-	export func()         // ends the reports
-	conn   *amqprpc.Conn
-	line   *line // of conn; nil: nobody cuts it
+	cfg     Config
+	service string // of the agent
+	name    string
+	reports *line // of the agent
+	calls   *line // of the processes
+
+	mu   sync.Mutex
+	boot *boot         // nil while it is down
+	up   chan struct{} // closed by the next boot
 }
 
-// hosts is how many OS processes a stage has. All plays share them, since a
-// detector that cannot ask an agent which is about to leave cannot be sure of a
-// pool, whoever the agent belongs to.
-const hosts = 8
+// boot is one life of a host.
+type boot struct {
+	end    context.CancelFunc // of the opening of transports
+	agent  *tracing.Agent
+	export func()        // ends the reports
+	conn   *amqprpc.Conn // of those that the agent watches
+	blind  *amqprpc.Conn // of the others
+}
 
-// house makes the hosts, which do not run yet.
-func (s *Stage) house() {
-	name := "scenario-" + rand.Text()[:8]
-	s.stranger = &host{name: name + "/unwatched"}
-	for i := range s.hosts {
-		s.hosts[i] = &host{name: fmt.Sprintf("%s/%d", name, i+1)}
+func newHost(cfg Config, service, name string) *host {
+	return &host{cfg: cfg, service: service, name: name, reports: newLine(cfg.Dial), calls: newLine(cfg.Dial), up: make(chan struct{})}
+}
+
+// start begins a life, unless one is under way.
+func (h *host) start(ctx context.Context) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	b := &boot{end: end}
+	if err := h.connect(ctx, life, b); err != nil {
+		b.close()
+		return fmt.Errorf("start %s: %w", h.name, err)
 	}
-}
-
-// connect starts the hosts.
-func (s *Stage) connect(ctx context.Context) error {
-	all, ctx := errgroup.WithContext(ctx)
-	all.Go(func() error { return s.stranger.connect(ctx, s.cfg) })
-	for _, h := range s.hosts {
-		all.Go(func() error {
-			if err := h.watch(ctx, s.cfg); err != nil {
-				return err
-			}
-			return h.connect(ctx, s.cfg)
-		})
+	if !h.begin(b) {
+		b.close()
 	}
-	return all.Wait()
+	return nil
 }
 
-// disconnect takes leave of the broker.
-func (s *Stage) disconnect() {
-	var all sync.WaitGroup
-	for _, h := range append(s.hosts[:], s.stranger) {
-		all.Go(h.close)
+func (h *host) begin(b *boot) (begun bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.boot != nil {
+		return false
 	}
-	all.Wait()
+	h.boot = b
+	close(h.up)
+	return true
 }
 
-// watch gives the host an agent.
-func (h *host) watch(ctx context.Context, cfg Config) (err error) {
-	if h.agent, err = tracing.New(tracing.Config{Service: "scenario", Instance: h.name}); err != nil {
-		return fmt.Errorf("start agent: %w", err)
+func (h *host) connect(ctx, life context.Context, b *boot) (err error) {
+	if b.agent, err = tracing.New(tracing.Config{Service: h.service, Instance: h.name}); err != nil {
+		return err
 	}
 	// The reports go on until all processes have ended, so that their end is told.
-	h.export, err = amqpexport.Start(context.WithoutCancel(ctx), h.agent, amqpexport.Config{URL: cfg.URL, Dial: cfg.Dial, Log: cfg.Log})
+	b.export, err = amqpexport.Start(context.WithoutCancel(ctx), b.agent, amqpexport.Config{
+		URL: h.cfg.URL, Dial: h.reports.dialer(life), Log: h.cfg.Log,
+	})
 	if err != nil {
-		return fmt.Errorf("start agent: %w", err)
+		return err
 	}
-	return nil
+	dial := amqprpc.Config{URL: h.cfg.URL, Dial: h.calls.dialer(life), Name: h.name + "/unwatched", Log: h.cfg.Log}
+	if b.blind, err = amqprpc.Dial(ctx, dial); err != nil {
+		return err
+	}
+	dial.Name, dial.Agent = h.name, b.agent
+	b.conn, err = amqprpc.Dial(ctx, dial)
+	return err
 }
 
-func (h *host) connect(ctx context.Context, cfg Config) (err error) {
-	h.conn, err = amqprpc.Dial(ctx, amqprpc.Config{URL: cfg.URL, Dial: cfg.Dial, Name: h.name, Agent: h.agent, Log: cfg.Log})
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+// await returns the present life, once there is one.
+func (h *host) await(ctx context.Context) (*boot, error) {
+	for {
+		h.mu.Lock()
+		b, up := h.boot, h.up
+		h.mu.Unlock()
+		if b != nil {
+			return b, nil
+		}
+		select {
+		case <-up:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
 	}
-	return nil
 }
 
-// close ends what the host began, as far as it came.
-func (h *host) close() {
-	if h.conn != nil {
-		h.conn.Close()
+// is reports whether a life is the present one.
+func (h *host) is(b *boot) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.boot == b
+}
+
+// down ends the present life, if there is one, for all but those who live it.
+func (h *host) down() *boot {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	b := h.boot
+	if b != nil {
+		h.boot, h.up = nil, make(chan struct{})
 	}
-	if h.export != nil {
-		h.export()
+	return b
+}
+
+// stop takes leave of the broker.
+func (h *host) stop() {
+	if b := h.down(); b != nil {
+		b.close()
 	}
-	h.agent.Close()
+}
+
+// close ends what was begun, as far as it came.
+func (b *boot) close() {
+	b.end()
+	for _, conn := range []*amqprpc.Conn{b.conn, b.blind} {
+		if conn != nil {
+			conn.Close()
+		}
+	}
+	if b.export != nil {
+		b.export()
+	}
+	b.agent.Close()
 }
 
 // guard is a lock or a semaphore.

@@ -34,9 +34,15 @@ type request struct {
 	queue   string
 	does    []scenario.Step // if own
 	own     bool
-	awaited bool // somebody waits for the reply
-	settled bool // there will be no other answer
-	done    bool // nobody works on it any more
+	awaited bool    // somebody waits for the reply
+	settled bool    // there will be no other answer
+	done    bool    // nobody works on it any more
+	room    *buffer // in which it takes room, if it does
+
+	// Of one that somebody waits for, if he is watched:
+	from    *life    // who
+	behind  *request // that he works on, if it is not answered yet
+	partial bool     // he waits for others, too, and does not need all
 }
 
 func newJournal() *journal { return &journal{blocked: make(map[string]struct{})} }
@@ -130,6 +136,7 @@ func (r *request) settle() []runlog.Entry {
 
 // finish notes that nobody works on a request any more. The caller has the lock.
 func (j *journal) finish(r *request) {
+	r.leave()
 	if !r.done {
 		r.done = true
 		j.open--
@@ -137,7 +144,16 @@ func (j *journal) finish(r *request) {
 	}
 }
 
-// lose notes that a request died in the mailbox of a service.
+// leave notes that a request takes no room any more. The caller has the lock.
+func (r *request) leave() {
+	if r.room != nil {
+		r.room.drain()
+		r.room = nil
+	}
+}
+
+// lose notes that a request got lost: it died in the mailbox of a service, or was
+// not sent.
 func (j *journal) lose(r *request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

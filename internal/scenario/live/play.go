@@ -11,23 +11,28 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/scenario"
-	"github.com/waitgraph/waitgraph/internal/simulation"
 )
 
 // Play plays a scenario once. What is drawn by chance is drawn from the seed.
 // An error means that there is no run to judge.
 func (s *Stage) Play(ctx context.Context, sc *scenario.Scenario, seed uint64) (*scenario.Run, error) {
-	if err := Supported(sc); err != nil {
-		return nil, err
+	if n := alone(sc); n > 0 {
+		own, err := open(ctx, s.cfg, n)
+		if err != nil {
+			return nil, fmt.Errorf("play %s: %w", sc.Name, err)
+		}
+		defer own.Close()
+		s = own
 	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	p := &play{stage: s, s: sc, name: rand.Text()[:10], journal: newJournal(), fail: fail}
+	p := &play{stage: s, s: sc, name: rand.Text()[:10], journal: newJournal(), fail: fail, seed: seed}
 	p.number = s.enter(p.name, p.journal)
 	defer s.leave(p.name)
-	if err := p.run(ctx, seed); err != nil {
+	if err := p.run(ctx); err != nil {
 		return nil, fmt.Errorf("play %s: %w", sc.Name, err)
 	}
 	return scenario.Judge(untimed(sc), seed, p.journal.record), nil
@@ -48,15 +53,17 @@ type play struct {
 	stage   *Stage
 	s       *scenario.Scenario
 	name    string
+	seed    uint64
 	journal *journal
 	fail    context.CancelCauseFunc // ends the play with an error
 
-	number  int              // among the plays of the stage
-	hosts   map[string]*host // by replica
-	guards  map[string]*guard
-	procs   []*process
-	apart   []*host        // with connections that nobody else has
-	running sync.WaitGroup // of the processes and faults
+	number   int              // among the plays of the stage
+	hosts    map[string]*host // by replica
+	guards   map[string]*guard
+	services map[string]*scenario.Service
+	buffers  map[string]*buffer // by service
+	procs    []*process
+	running  sync.WaitGroup // of the processes and faults
 }
 
 // hearing is two heartbeats of the agents: by then the detector has heard of all
@@ -64,13 +71,8 @@ type play struct {
 const hearing = time.Second
 
 // run plays until the journal is closed. When it returns, nothing runs any more.
-func (p *play) run(ctx context.Context, seed uint64) error {
-	defer func() {
-		for _, h := range p.apart {
-			h.conn.Close()
-		}
-	}()
-	if err := p.furnish(ctx, seed); err != nil {
+func (p *play) run(ctx context.Context) error {
+	if err := p.furnish(ctx); err != nil {
 		return err
 	}
 	life, stop := context.WithCancelCause(ctx)
@@ -84,21 +86,17 @@ func (p *play) run(ctx context.Context, seed uint64) error {
 	if err := p.complete(ctx); err != nil {
 		return err
 	}
-	if err := pause(ctx, hearing); err != nil {
+	if err := pause.For(ctx, hearing); err != nil {
 		return err
 	}
 	p.journal.begin()
+	for _, f := range p.s.Faults {
+		p.befall(life, f)
+	}
 	for _, one := range p.procs {
 		if one.service == nil {
 			p.running.Go(func() { one.session(life) })
 		}
-	}
-	for _, f := range p.s.Faults {
-		over := p.journal.timer()
-		p.running.Go(func() {
-			defer over()
-			p.befall(life, f)
-		})
 	}
 	return p.watch(ctx)
 }
@@ -110,8 +108,8 @@ func (p *play) watch(ctx context.Context) error {
 	for !p.journal.over(p.s.For) {
 		select {
 		case <-ticks.C:
-		case <-p.stage.ended:
-			return fmt.Errorf("the detector ended: %w", p.stage.failed)
+		case <-p.stage.detector.failed:
+			return fmt.Errorf("the detector ended: %w", p.stage.detector.err)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -120,25 +118,26 @@ func (p *play) watch(ctx context.Context) error {
 }
 
 // furnish makes hosts, guards, processes and queues.
-func (p *play) furnish(ctx context.Context, seed uint64) error {
+func (p *play) furnish(ctx context.Context) error {
 	p.hosts, p.guards = make(map[string]*host), make(map[string]*guard)
+	p.services = make(map[string]*scenario.Service)
 	for _, g := range p.s.Guards {
 		p.guards[g.Name] = newGuard(p.name, g)
 	}
+	p.stock()
 	for i := range p.s.Services {
 		one := &p.s.Services[i]
+		p.services[one.Name] = one
 		names := one.Processes()
 		for k, name := range names {
-			watched := k < len(names)-one.Unwatched
-			p.add(&process{name: name, service: one, does: one.Does}, one.Replicas[k/one.Workers], watched, seed)
+			p.add(&process{
+				name: name, service: one, does: one.Does, replica: one.Replicas[k/one.Workers], unwatched: k >= len(names)-one.Unwatched,
+			})
 		}
 	}
 	for i := range p.s.Sessions {
 		one := &p.s.Sessions[i]
-		p.add(&process{name: one.Name, does: one.Does}, scenario.Sessions, !one.Unwatched, seed)
-	}
-	if err := p.part(ctx); err != nil {
-		return err
+		p.add(&process{name: one.Name, does: one.Does, replica: scenario.Sessions, unwatched: one.Unwatched})
 	}
 	return p.queues(ctx, func(ch *amqp.Channel, service *scenario.Service) error {
 		_, err := p.declare(ch, service.Name)
@@ -147,11 +146,10 @@ func (p *play) furnish(ctx context.Context, seed uint64) error {
 }
 
 // add gives a process its place and its own chance.
-func (p *play) add(one *process, replica string, watched bool, seed uint64) {
-	one.play, one.replica, one.host = p, replica, p.host(replica)
-	one.rng = mathrand.New(mathrand.NewPCG(seed, uint64(len(p.procs)))) //nolint:gosec // no secret
-	if !watched {
-		one.host = p.stage.stranger
+func (p *play) add(one *process) {
+	one.play, one.host = p, p.host(one.replica)
+	one.rng = mathrand.New(mathrand.NewPCG(p.seed, uint64(len(p.procs)))) //nolint:gosec // no secret
+	if one.unwatched {
 		p.journal.note(runlog.Entry{Kind: runlog.Hide, Process: one.name})
 	}
 	p.procs = append(p.procs, one)
@@ -161,7 +159,7 @@ func (p *play) add(one *process, replica string, watched bool, seed uint64) {
 // many, and others in each play.
 func (p *play) host(replica string) *host {
 	if p.hosts[replica] == nil {
-		p.hosts[replica] = p.stage.hosts[(p.number+len(p.hosts))%hosts]
+		p.hosts[replica] = p.stage.hosts[(p.number+len(p.hosts))%len(p.stage.hosts)]
 	}
 	return p.hosts[replica]
 }
@@ -184,7 +182,11 @@ func (p *play) declare(ch *amqp.Channel, service string) (amqp.Queue, error) {
 
 // queues does something with each queue.
 func (p *play) queues(ctx context.Context, do func(*amqp.Channel, *scenario.Service) error) error {
-	return p.stage.stranger.conn.Channel(ctx, func(ctx context.Context, ch *amqp.Channel) error {
+	at, err := p.stage.hosts[0].await(ctx)
+	if err != nil {
+		return err
+	}
+	return at.blind.Channel(ctx, func(ctx context.Context, ch *amqp.Channel) error {
 		for i := range p.s.Services {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -205,50 +207,9 @@ func (p *play) complete(ctx context.Context) error {
 			if err != nil || q.Consumers >= service.Consumers() {
 				return err
 			}
-			if err := pause(ctx, 5*time.Millisecond); err != nil {
+			if err := pause.For(ctx, 5*time.Millisecond); err != nil {
 				return err
 			}
 		}
 	})
-}
-
-// befall does what goes wrong, at its time.
-func (p *play) befall(ctx context.Context, f scenario.Fault) {
-	p.journal.disturb(f)
-	if pause(ctx, f.At) != nil {
-		return
-	}
-	if f.Action == scenario.Drop {
-		p.drop(f)
-		return
-	}
-	for _, one := range p.procs {
-		switch {
-		case !slices.Contains(f.Names, one.name):
-		case f.Action == scenario.Pause:
-			one.pause(f.Lasting)
-		default:
-			one.kill(f.Lasting, errKilled)
-		}
-	}
-}
-
-// disturb notes from when to when somebody is down: what detectors say meanwhile
-// may be about him still.
-func (j *journal) disturb(f scenario.Fault) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.record.Disturbed = append(j.record.Disturbed, simulation.Window{From: f.At, To: f.At + f.Lasting})
-}
-
-// pause waits for a time. The error is that of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

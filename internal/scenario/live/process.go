@@ -8,9 +8,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/scenario"
-	"github.com/waitgraph/waitgraph/internal/simulation"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -26,13 +27,14 @@ var (
 
 // process is one worker of a service or a session.
 type process struct {
-	play    *play
-	name    string
-	replica string
-	host    *host
-	service *scenario.Service // nil: a session
-	does    []scenario.Step
-	rng     *rand.Rand
+	play      *play
+	name      string
+	replica   string
+	host      *host
+	unwatched bool
+	service   *scenario.Service // nil: a session
+	does      []scenario.Step
+	rng       *rand.Rand
 
 	life   *life     // nil while it is down; guarded by the journal
 	paused time.Time // until when it does nothing; guarded by the journal
@@ -42,30 +44,69 @@ type process struct {
 // the journal: once it is dead, it writes nothing there any more.
 type life struct {
 	*process
+	conn   *amqprpc.Conn
+	agent  *tracing.Agent   // nil: unwatched
 	traced *tracing.Process // nil: unwatched
 	cancel context.CancelCauseFunc
 
 	dead     bool
-	down     time.Duration // how long it stays down after its death; negative: for good
+	death    death // if it is
 	blocked  bool
-	request  *request // being handled
+	request  *request              // being handled
+	mailbox  map[*request]struct{} // those that somebody waits for
 	answered bool
 	held     map[*guard]struct{}
+	awaits   []*request // whose replies it waits for
+
+	outer *life              // within which it is there for one request alone; nil: none
+	inner map[*life]struct{} // such lives within this one
+	// returned are requests of its own call chain for which there will be one.
+	returned map[*request]struct{}
 }
 
-// restart is how long it takes until a process that crashed is up again.
-const restart = 50 * time.Millisecond
+// begin brings a process to life once its host is up. An error means that the
+// context ended before.
+func (p *process) begin(ctx context.Context) (context.Context, *life, error) {
+	for {
+		at, err := p.host.await(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		if alive, l := p.live(ctx, at); l != nil {
+			return alive, l, nil
+		}
+	}
+}
 
-// begin brings a process to life.
-func (p *process) begin(ctx context.Context) (context.Context, *life) {
+// live begins a life of the process within one of its host, unless that is over.
+func (p *process) live(ctx context.Context, at *boot) (context.Context, *life) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	l := &life{process: p, traced: p.host.agent.Process(p.play.name + "/" + p.name), cancel: cancel, held: make(map[*guard]struct{})}
+	var kind []tracing.ProcessOption
+	if p.service != nil && p.service.Reentrant {
+		kind = append(kind, tracing.Reentrant())
+	}
+	l := &life{
+		process: p, conn: at.conn, agent: at.agent, cancel: cancel,
+		mailbox: make(map[*request]struct{}), held: make(map[*guard]struct{}),
+		inner: make(map[*life]struct{}), returned: make(map[*request]struct{}),
+	}
+	if p.unwatched {
+		l.conn, l.agent = at.blind, nil
+	}
+	l.traced = l.agent.Process(p.play.name+"/"+p.name, kind...)
 	j := p.play.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if !p.host.is(at) {
+		cancel(errKilled)
+		return nil, nil
+	}
 	p.life = l
 	if p.service != nil {
 		j.write(runlog.Entry{Kind: runlog.Join, Process: p.name, Queue: p.service.Name})
+		if b := p.play.buffers[p.service.Name]; b != nil {
+			l.traced.Hold(report.Buffer, b.name)
+		}
 	}
 	return ctx, l
 }
@@ -76,13 +117,16 @@ const mailbox = 250
 // serve is the process of a service: one life after the other.
 func (p *process) serve(ctx context.Context) {
 	for ctx.Err() == nil {
-		alive, l := p.begin(ctx)
+		alive, l, err := p.begin(ctx)
+		if err != nil {
+			return
+		}
 		prefetch := p.service.Prefetch
 		if prefetch == 0 {
 			prefetch = mailbox
 		}
-		err := p.host.conn.Serve(alive, amqprpc.Server{
-			Queue: p.play.queue(p.service.Name), Process: l.traced, Prefetch: prefetch, Handler: l.handle,
+		err = l.conn.Serve(alive, amqprpc.Server{
+			Queue: p.play.queue(p.service.Name), Process: l.traced, Prefetch: prefetch, Received: l.receive, Handler: l.handle,
 		})
 		l.cancel(nil)
 		switch {
@@ -92,11 +136,11 @@ func (p *process) serve(ctx context.Context) {
 		case !l.isDead():
 			p.play.fail(fmt.Errorf("%s: %w", p.name, err))
 			return
-		case l.down < 0: // which nobody changes any more
+		case l.death.down < 0: // which nobody changes any more
 			return
 		}
 		up := p.play.journal.timer()
-		_ = pause(ctx, l.down)
+		_ = pause.For(ctx, l.death.down)
 		up()
 	}
 }
@@ -112,8 +156,14 @@ func (l *life) handle(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 		j.lose(one)
 		return nil, amqprpc.ErrNoAnswer
 	}
-	if !l.take(one) { // it comes again, from a connection that was lost
-		return nil, amqprpc.ErrNoAnswer
+	ctx, l = l.worker(ctx, one)
+	defer l.rest()
+	switch err := l.take(one); {
+	case errors.Is(err, errKilled): // it goes back to the queue
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	case err != nil:
+		return nil, err
 	}
 	steps := l.does
 	if one.own {
@@ -129,14 +179,17 @@ func (l *life) handle(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 
 // session does its program, once.
 func (p *process) session(ctx context.Context) {
-	ctx, l := p.begin(ctx)
-	defer l.cancel(nil)
-	w := &work{life: l, reply: func() error { return nil }}
-	if w.run(tracing.WithProcess(ctx, l.traced), p.does) != nil {
-		l.traced.Stop() // unless it crashed
+	ctx, l, err := p.begin(ctx)
+	if err != nil {
 		return
 	}
-	l.traced.Stop()
+	defer l.cancel(nil)
+	w := &work{life: l, reply: func() error { return nil }}
+	err = w.run(tracing.WithProcess(ctx, l.traced), p.does)
+	l.traced.Stop() // unless it crashed
+	if err != nil {
+		return
+	}
 	j := p.play.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -144,20 +197,6 @@ func (p *process) session(ctx context.Context) {
 		j.record.Done = append(j.record.Done, p.name)
 		p.life = nil
 	}
-}
-
-// kill ends the process, for good or for a time.
-func (p *process) kill(lasting time.Duration, cause error) {
-	p.play.journal.mu.Lock()
-	l := p.life
-	p.play.journal.mu.Unlock()
-	if l == nil {
-		return
-	}
-	if lasting == 0 {
-		lasting = -1
-	}
-	l.fall(lasting, cause)
 }
 
 // pause makes the process stop at its next step, for a time.
@@ -179,43 +218,7 @@ func (p *process) still(ctx context.Context) error {
 	}
 	over := p.play.journal.timer()
 	defer over()
-	return pause(ctx, left)
-}
-
-// fall is the end of a life: what the process has is gone, and it answers nobody.
-func (l *life) fall(down time.Duration, cause error) {
-	if l.die(down) {
-		l.traced.Crash()
-		l.cancel(cause)
-	}
-}
-
-// die writes the end of a life. It reports whether there was one to end.
-func (l *life) die(down time.Duration) bool {
-	j := l.play.journal
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if l.dead || j.closed {
-		return false
-	}
-	l.dead, l.down, l.life = true, down, nil
-	var entries []runlog.Entry
-	if l.blocked {
-		entries = append(entries, runlog.Entry{Kind: runlog.End, Process: l.name})
-	}
-	if l.service != nil {
-		entries = append(entries, runlog.Entry{Kind: runlog.Leave, Process: l.name, Queue: l.service.Name})
-	}
-	for g := range l.held {
-		entries = append(entries, runlog.Entry{Kind: runlog.Drop, Process: l.name, Resource: g.name})
-	}
-	if l.request != nil {
-		entries = append(entries, l.request.settle()...)
-		j.finish(l.request)
-	}
-	j.write(entries...)
-	j.record.Crashes = append(j.record.Crashes, simulation.Crash{At: j.at(), Process: l.name})
-	return true
+	return pause.For(ctx, left)
 }
 
 // isDead reports whether the life has ended.
@@ -225,8 +228,8 @@ func (l *life) isDead() bool {
 	return l.dead
 }
 
-// write writes entries unless the process is dead.
-// With them it makes a change, under the lock of the journal.
+// write writes entries and with them makes a change, under the lock of the journal,
+// unless the process is dead: then it reports false.
 func (l *life) write(change func(), entries ...runlog.Entry) bool {
 	j := l.play.journal
 	j.mu.Lock()
@@ -239,23 +242,43 @@ func (l *life) write(change func(), entries ...runlog.Entry) bool {
 	return true
 }
 
-// take begins to work on a request. It reports whether that is not over yet.
-func (l *life) take(r *request) (fresh bool) {
-	var entries []runlog.Entry
-	if r.awaited {
-		entries = append(entries, runlog.Entry{Kind: runlog.Take, Process: l.name, Resource: r.name()})
+// receive writes that a request has come into the mailbox, which nobody else can
+// take out of it.
+func (l *life) receive(delivered *amqprpc.Request) {
+	j := l.play.journal
+	r := j.request(delivered.Body)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if r == nil || !r.awaited || r.done || l.dead {
+		return
 	}
+	if l.ownChain(r) {
+		l.returned[r] = struct{}{}
+		return
+	}
+	l.mailbox[r] = struct{}{}
+	j.write(runlog.Entry{Kind: runlog.Take, Process: l.name, Resource: r.name()})
+}
+
+// take begins to work on a request, unless that is over, or the process is dead.
+func (l *life) take(r *request) error {
 	j := l.play.journal
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if r.done {
-		return false
+	switch {
+	case l.dead:
+		return errKilled
+	case r.done: // it comes again, from a connection that was lost
+		return amqprpc.ErrNoAnswer
 	}
-	if !l.dead {
-		l.request, l.answered = r, false
-		j.write(entries...)
+	l.claim(r)
+	if _, mine := l.mailbox[r]; r.awaited && !mine {
+		j.write(runlog.Entry{Kind: runlog.Take, Process: l.name, Resource: r.name()})
 	}
-	return true
+	delete(l.mailbox, r)
+	r.leave()
+	l.request, l.answered = r, false
+	return nil
 }
 
 // settle writes that the request is answered, and perhaps done. It reports

@@ -2,7 +2,7 @@ package live
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,10 +11,11 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/httpapi"
 	"github.com/waitgraph/waitgraph/detector/sidecar"
-	"github.com/waitgraph/waitgraph/internal/scenario"
 )
 
 // Config says where to play.
@@ -29,43 +30,18 @@ type Config struct {
 // safe for concurrent use: several scenarios may be played at a time.
 type Stage struct {
 	cfg      Config
-	hosts    [hosts]*host
-	stranger *host // without an agent
-	stop     context.CancelFunc
-	ended    chan struct{} // closed when the detector is gone
-	failed   error         // why it is; set before ended is closed
+	detector *watcher
+	hosts    []*host
 
 	mu    sync.Mutex
 	plays map[string]*journal // by the first part of their processes' names
 	count int                 // of plays so far
 }
 
-// ErrUnsupported says that a scenario can be played in virtual time only.
-var ErrUnsupported = errors.New("not possible on real services")
-
-// Supported returns an error, which wraps ErrUnsupported and says why, if a
-// scenario cannot be played on real services.
-func Supported(s *scenario.Scenario) error {
-	no := func(format string, args ...any) error {
-		return fmt.Errorf("%s: %w: %s", s.Name, ErrUnsupported, fmt.Sprintf(format, args...))
-	}
-	for i := range s.Services {
-		switch one := &s.Services[i]; {
-		case one.Reentrant:
-			return no("%s is reentrant", one.Name)
-		case one.Buffer > 0:
-			return no("%s has a buffer", one.Name)
-		case one.Consumers() > 1 && one.Prefetch != 1:
-			return no("several workers of %s have a prefetch of %d", one.Name, one.Prefetch)
-		}
-	}
-	for _, f := range s.Faults {
-		if f.Part != scenario.Process && f.Action != scenario.Drop {
-			return no("fault %s %s", f.Action, f.Part)
-		}
-	}
-	return nil
-}
+// shared is how many hosts a stage has for all plays together. Agents that come
+// and go with each play would leave the detector with questions that nobody
+// answers, and it cannot be sure of a pool then, whoever the agent belongs to.
+const shared = 8
 
 // startTime is how long detector and hosts may take to start.
 const startTime = 15 * time.Second
@@ -76,65 +52,55 @@ func Open(ctx context.Context, cfg Config) (*Stage, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Stage{cfg: cfg, stop: stop, ended: make(chan struct{}), plays: make(map[string]*journal)}
-	s.house()
+	return open(ctx, cfg, shared)
+}
+
+// open opens a stage with a number of hosts. Its detector hears no other agents
+// than theirs.
+func open(ctx context.Context, cfg Config, hosts int) (*Stage, error) {
+	name := "scenario-" + rand.Text()[:8]
+	s := &Stage{cfg: cfg, plays: make(map[string]*journal)}
+	for i := range hosts {
+		s.hosts = append(s.hosts, newHost(cfg, name, fmt.Sprintf("%s/%d", name, i+1)))
+	}
 	serving := make(chan httpapi.System, 1)
-	go func() {
-		defer close(s.ended)
-		s.failed = sidecar.Run(life, sidecar.Config{
-			URL: cfg.URL, Dial: cfg.Dial, MustConnect: true, Log: cfg.Log, OnVerdict: s.announced,
-			Serving: func(system httpapi.System) { serving <- system },
-		})
-	}()
+	s.detector = newWatcher(sidecar.Config{
+		URL: cfg.URL, Dial: cfg.Dial, Services: []string{name}, MustConnect: true, Log: cfg.Log, OnVerdict: s.announced,
+		Serving: func(system httpapi.System) {
+			select {
+			case serving <- system:
+			default: // this is not the first one
+			}
+		},
+	})
+	s.detector.start()
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	err := s.ready(ctx, serving)
-	if err == nil {
-		err = s.connect(ctx)
-	}
-	if err != nil {
+	if err := s.begin(ctx, serving); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-// ready waits until the detector is.
-func (s *Stage) ready(ctx context.Context, serving <-chan httpapi.System) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("start detector: %w", err)
-		}
-	}()
-	var system httpapi.System
-	select {
-	case system = <-serving:
-	case <-s.ended:
-		return s.failed
-	case <-ctx.Done():
-		return ctx.Err()
+// begin starts the hosts, and waits for them and the detector.
+func (s *Stage) begin(ctx context.Context, serving <-chan httpapi.System) error {
+	all, ctx := errgroup.WithContext(ctx)
+	all.Go(func() error { return s.detector.ready(ctx, serving) })
+	for _, h := range s.hosts {
+		all.Go(func() error { return h.start(ctx) })
 	}
-	for {
-		err := system.Ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-s.ended:
-			return s.failed
-		case <-ctx.Done():
-			return err
-		}
-	}
+	return all.Wait()
 }
 
 // Close ends all that Open began. Nothing must be played any more.
 func (s *Stage) Close() {
-	s.disconnect()
-	s.stop()
-	<-s.ended
+	var all sync.WaitGroup
+	for _, h := range s.hosts {
+		all.Go(h.stop)
+	}
+	all.Wait()
+	s.detector.close()
 }
 
 // announced hands an announcement to the play whose processes it is about.

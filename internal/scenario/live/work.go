@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/scenario"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
@@ -21,14 +22,11 @@ type work struct {
 func (w *work) run(ctx context.Context, steps []scenario.Step) error {
 	err := w.do(ctx, steps)
 	if errors.Is(err, errTimeout) {
-		w.fall(restart, errTimeout)
+		w.fall(errTimeout)
 	}
 	w.releaseAll(ctx)
-	switch {
-	case err == nil:
-		return nil
-	case w.isDead():
-		return amqprpc.Crash(err)
+	if w.isDead() {
+		return w.last(ctx)
 	}
 	return err
 }
@@ -42,8 +40,11 @@ func (w *work) do(ctx context.Context, steps []scenario.Step) error {
 		if err := w.step(ctx, &steps[i]); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return context.Cause(ctx)
+		case w.isDead():
+			return w.death.cause
 		}
 	}
 	return w.still(ctx) // where there are no steps, too
@@ -54,7 +55,7 @@ func (w *work) step(ctx context.Context, s *scenario.Step) error {
 	case scenario.Wait:
 		over := w.play.journal.timer()
 		defer over()
-		return pause(ctx, s.For.Draw(w.rng))
+		return pause.For(ctx, s.For.Draw(w.rng))
 	case scenario.Call:
 		return w.call(ctx, s)
 	case scenario.Send:
@@ -105,6 +106,8 @@ func (w *work) outcome(process, wait context.Context, s *scenario.Step, err erro
 		return nil
 	case process.Err() != nil:
 		return context.Cause(process)
+	case w.isDead():
+		return w.death.cause
 	case errors.Is(context.Cause(wait), errGivenUp):
 		return nil
 	case errors.Is(wait.Err(), context.DeadlineExceeded):
@@ -123,7 +126,7 @@ func (w *work) call(ctx context.Context, s *scenario.Step) error {
 	w.write(func() { calls = w.enter(s) })
 	wait, cancel := w.limited(ctx, s)
 	defer cancel()
-	_, err := w.host.conn.Gather(wait, s.Need, calls...)
+	_, err := w.conn.Gather(wait, s.Need, calls...)
 	w.goOn()
 	return w.outcome(ctx, wait, s, err)
 }
@@ -135,7 +138,11 @@ func (w *work) enter(s *scenario.Step) (calls []amqprpc.Call) {
 	for i := range s.To {
 		r := j.enter(&s.To[i], true)
 		entries[0].Resources = append(entries[0].Resources, runlog.Resource{Name: r.name(), Holders: 1})
-		entries = append(entries, runlog.Entry{Kind: runlog.Send, Resource: r.name(), Queue: r.queue})
+		if !w.play.services[r.queue].Reentrant { // otherwise it is not known who will serve it
+			entries = append(entries, runlog.Entry{Kind: runlog.Send, Resource: r.name(), Queue: r.queue})
+		}
+		w.makes(r, s.Need < len(s.To))
+		w.awaits = append(w.awaits, r)
 		calls = append(calls, amqprpc.Call{Key: w.play.queue(r.queue), Body: r.body(), Timeout: -1})
 	}
 	w.blocked = true
@@ -145,18 +152,36 @@ func (w *work) enter(s *scenario.Step) (calls []amqprpc.Call) {
 
 // goOn writes the end of a wait.
 func (w *work) goOn() {
-	w.write(func() { w.blocked = false }, runlog.Entry{Kind: runlog.End, Process: w.name})
+	j := w.play.journal
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !w.dead {
+		w.blocked, w.awaits = false, nil
+		j.write(append(w.adopt(), runlog.Entry{Kind: runlog.End, Process: w.name})...)
+	}
 }
 
 // send sends a message that nobody waits for.
 func (w *work) send(ctx context.Context, s *scenario.Step) error {
-	var r *request
-	if !w.write(func() { r = w.play.journal.enter(&s.To[0], false) }) {
-		return context.Cause(ctx)
-	}
 	wait, cancel := w.limited(ctx, s)
 	defer cancel()
-	err := w.host.conn.Send(wait, amqprpc.Message{Key: w.play.queue(r.queue), Body: r.body()})
+	room := w.play.buffers[s.To[0].Service]
+	if room != nil && !w.fill(wait, room) {
+		return w.outcome(ctx, wait, s, context.Cause(wait))
+	}
+	j := w.play.journal
+	j.mu.Lock()
+	r := j.enter(&s.To[0], false)
+	r.room = room
+	j.mu.Unlock()
+	if w.isDead() {
+		j.lose(r)
+		return w.death.cause
+	}
+	err := w.conn.Send(wait, amqprpc.Message{Key: w.play.queue(r.queue), Body: r.body()})
+	if err != nil {
+		j.lose(r)
+	}
 	return w.outcome(ctx, wait, s, err)
 }
 
@@ -165,7 +190,7 @@ func (w *work) answer() error {
 	if !w.settle(false) {
 		return nil
 	}
-	if err := w.reply(); err != nil {
+	if err := w.reply(); err != nil && !w.isDead() {
 		w.play.fail(err)
 		return err
 	}
@@ -206,7 +231,7 @@ func (w *work) acquire(ctx context.Context, g *guard, s *scenario.Step) error {
 		runlog.Entry{Kind: runlog.Take, Process: w.name, Resource: g.name}, runlog.Entry{Kind: runlog.End, Process: w.name})
 	if !alive {
 		_ = g.release(ctx) // it has just been taken
-		return context.Cause(ctx)
+		return w.death.cause
 	}
 	return nil
 }
