@@ -5,8 +5,11 @@ import (
 	"net"
 	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 )
 
 // BenchmarkDetection measures, on RabbitMQ, the time from the last blocking
@@ -48,6 +51,82 @@ func BenchmarkDetection(b *testing.B) {
 			figure(b, "confirmed", confirmed)
 		})
 	}
+}
+
+// BenchmarkDelivery measures what the broker alone takes to hand over the requests of
+// a ring that closes all at once, from the last of them: without instrumentation,
+// agent or detector. No detector that goes by the requests can be quicker.
+func BenchmarkDelivery(b *testing.B) {
+	url := os.Getenv("AMQP_URL")
+	if url == "" {
+		b.Skip("AMQP_URL is not set")
+	}
+	for _, size := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprintf("ring=%d/at_once", size), func(b *testing.B) {
+			out, arrived := bareRing(b, url, size)
+			var took []time.Duration
+			for b.Loop() {
+				last := out()
+				for range size - 1 {
+					<-arrived
+				}
+				took = append(took, (<-arrived).Sub(last))
+			}
+			b.ReportMetric(0, "ns/op")
+			figure(b, "delivered", took)
+		})
+	}
+}
+
+// bareRing declares and consumes as many queues. What it returns sends a request to
+// each, all at once, and returns when the last was sent.
+func bareRing(b *testing.B, url string, size int) (send func() (last time.Time), arrived <-chan time.Time) {
+	b.Helper()
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	publish, err := amqp.Dial(url)
+	must(err)
+	b.Cleanup(func() { _ = publish.Close() })
+	consume, err := amqp.Dial(url)
+	must(err)
+	b.Cleanup(func() { _ = consume.Close() })
+	out, err := publish.Channel()
+	must(err)
+	in, names := make(chan time.Time, size), make([]string, size)
+	for i := range names {
+		ch, err := consume.Channel()
+		must(err)
+		q, err := ch.QueueDeclare("", false, true, true, false, nil)
+		must(err)
+		deliveries, err := ch.Consume(q.Name, "", true, true, false, false, nil)
+		must(err)
+		names[i] = q.Name
+		go func() {
+			for range deliveries {
+				in <- time.Now()
+			}
+		}()
+	}
+	return func() (last time.Time) {
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		open := make(chan struct{})
+		for _, name := range names {
+			all.Go(func() {
+				<-open
+				mu.Lock()
+				last = time.Now()
+				mu.Unlock()
+				_ = out.Publish("", name, false, false, amqp.Publishing{Body: []byte("request")})
+			})
+		}
+		close(open)
+		all.Wait()
+		return last
+	}, in
 }
 
 func figure(b *testing.B, what string, took []time.Duration) {

@@ -12,6 +12,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -20,7 +21,7 @@ import (
 // test each; those about pools are in pool_test.go.
 
 // brief is a timeout that a call survives.
-const brief = 300 * time.Millisecond
+const brief = time.Second
 
 // askBriefly makes a handler that asks somebody, and goes on when it takes too
 // long.
@@ -43,7 +44,7 @@ func TestLateReplyHurtsNobody(t *testing.T) {
 		n.serve("slow", 16, does(func(ctx context.Context) error {
 			d := slow
 			slow = 0
-			return rest(ctx, d)
+			return pause.For(ctx, d)
 		}))
 		client := n.as("client")
 		if err := n.callFor(client, brief, "slow"); !errors.Is(err, amqprpc.ErrTimeout) {
@@ -102,12 +103,12 @@ func TestLaterReceive(t *testing.T) {
 		n := s.node("later")
 		n.serve("0", 16, does(func(ctx context.Context) error {
 			later := n.send(ctx, "1")
-			if err := rest(ctx, 2*brief); err != nil {
+			if err := pause.For(ctx, 2*brief); err != nil {
 				return err
 			}
 			return later(ctx, s.ctx.Done())
 		}))
-		n.serve("1", 16, does(func(ctx context.Context) error { return n.callFor(ctx, 3*time.Second, "0") }))
+		n.serve("1", 16, does(func(ctx context.Context) error { return n.callFor(ctx, 10*brief, "0") }))
 		s.acquaint()
 		go n.call(n.as("client"), "0", "")
 		s.unconfirmed(brief)
@@ -142,7 +143,7 @@ func TestCalleeDies(t *testing.T) {
 	for name, die := range map[string]func(n *node, crash chan<- struct{}){
 		"process":         func(_ *node, crash chan<- struct{}) { close(crash) },
 		"OS process":      func(n *node, _ chan<- struct{}) { n.kill() },
-		"its connections": func(n *node, _ chan<- struct{}) { n.line.cut() },
+		"its connections": func(n *node, _ chan<- struct{}) { n.line.Cut() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			everywhere(t, func(t *testing.T, s *system) {

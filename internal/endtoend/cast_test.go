@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -23,6 +24,7 @@ import (
 //	1(2 3)   ask process 1 to ask 2 and then 3
 //	~        rest, for up to 20 ms
 //	=        rest, for 50 ms
+//	|        rest, until all who do so have come to it
 type cast struct {
 	*system
 	nodes []*node
@@ -31,7 +33,17 @@ type cast struct {
 }
 
 // round is the life of a run: with it ends whatever its processes still wait for.
-type round struct{ context.Context } //nolint:containedctx // it is the life of what it stands for
+type round struct {
+	context.Context                //nolint:containedctx // it is the life of what it stands for
+	meeting         sync.WaitGroup // of those who wait for each other
+}
+
+// meet waits until all have come who are to.
+func (r *round) meet() error {
+	r.meeting.Done()
+	r.meeting.Wait()
+	return r.Err()
+}
 
 const (
 	shortRest = 20 * time.Millisecond
@@ -62,9 +74,11 @@ func (c *cast) play(ctx context.Context, n *node, me, script string) error {
 		var err error
 		switch script[0] {
 		case '~':
-			script, err = script[1:], rest(ctx, rand.N(shortRest))
+			script, err = script[1:], pause.For(ctx, rand.N(shortRest))
 		case '=':
-			script, err = script[1:], rest(ctx, longRest)
+			script, err = script[1:], pause.For(ctx, longRest)
+		case '|':
+			script, err = script[1:], c.round.Load().meet()
 		default:
 			var whom, what string
 			whom, what, script = cutStep(script)
@@ -114,7 +128,9 @@ func (c *cast) run(scripts ...string) int {
 	c.Helper()
 	ctx, cancel := context.WithCancel(c.ctx)
 	defer cancel()
-	c.round.Store(&round{ctx})
+	life := &round{Context: ctx}
+	life.meeting.Add(strings.Count(strings.Join(scripts, ""), "|"))
+	c.round.Store(life)
 	var playing sync.WaitGroup
 	for i, script := range scripts {
 		client := fmt.Sprintf("client:%d", i)
@@ -125,43 +141,86 @@ func (c *cast) run(scripts ...string) int {
 			_ = c.play(tracing.WithProcess(ctx, process), n, client, script)
 		})
 	}
-	time.Sleep(settled)
-	deadlocks := c.truth.deadlocks()
-	if len(deadlocks) == 0 {
-		playing.Wait() // whoever is not deadlocked comes to an end
-	}
-	c.compare(deadlocks)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		playing.Wait()
+	}()
+	c.settle(ended)
+	deadlocks := c.compare()
 	cancel()
-	playing.Wait()
+	<-ended
 	for range deadlocks {
 		c.await(detector.Resolved)
 	}
 	c.unconfirmed(50 * time.Millisecond)
-	return len(deadlocks)
+	return deadlocks
 }
 
-// settled is the time after which nothing changes in a run any more.
+// settled is for how long nothing has to change until it seems that nothing changes
+// in a run any more.
 const settled = 300 * time.Millisecond
 
+// settle waits until a run has ended or some are deadlocked: whoever is not comes
+// to an end.
+func (c *cast) settle(ended <-chan struct{}) {
+	for before := -1; ; time.Sleep(settled) {
+		if now := c.truth.count(); now != before {
+			before = now
+			continue
+		}
+		if len(c.truth.deadlocks()) > 0 {
+			return
+		}
+		select {
+		case <-ended:
+			return
+		default:
+		}
+	}
+}
+
 // compare wants one verdict for each deadlock and no other, with the core and
-// the collateral that it has.
-func (c *cast) compare(deadlocks map[string]string) {
+// the collateral that it has. It returns how many there are.
+func (c *cast) compare() int {
 	c.Helper()
-	found := make(map[string]string)
+	for {
+		changes, deadlocks := c.truth.count(), c.truth.deadlocks()
+		found := c.repeated(deadlocks)
+		if maps.Equal(found, deadlocks) {
+			return len(deadlocks)
+		}
+		if c.truth.count() == changes { // on a slow machine they may yet change
+			c.Errorf("deadlocked are %v, found were %v", deadlocks, found)
+			return len(deadlocks)
+		}
+	}
+}
+
+// repeated returns what the detector repeats of as many deadlocks.
+func (c *cast) repeated(deadlocks map[string]string) (found map[string]string) {
+	c.Helper()
+	found = make(map[string]string)
 	for len(found) < len(deadlocks) {
 		// What is repeated tells of those who came to wait behind it since.
 		v := c.awaitThat("stands", func(a *announcement) bool { return a.Verdict.Status == detector.Confirmed && a.Again }).Verdict
 		found[strings.Join(names(v.Core), " ")] = strings.Join(names(v.Collateral), " ")
 	}
-	if !maps.Equal(found, deadlocks) {
-		c.Errorf("deadlocked are %v, found were %v", deadlocks, found)
-	}
+	return found
 }
 
 // truth knows who waits for whom, as the processes themselves do.
 type truth struct {
-	mu    sync.Mutex
-	waits map[string]string
+	mu      sync.Mutex
+	waits   map[string]string
+	changes int
+}
+
+// count returns how many changes there were.
+func (t *truth) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.changes
 }
 
 func (t *truth) begin(who, whom string) {
@@ -171,12 +230,14 @@ func (t *truth) begin(who, whom string) {
 		t.waits = make(map[string]string)
 	}
 	t.waits[who] = whom
+	t.changes++
 }
 
 func (t *truth) end(who string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.waits, who)
+	t.changes++
 }
 
 // deadlocks returns the circles and, for each, who waits behind it. Everybody

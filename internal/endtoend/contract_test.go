@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -56,7 +57,7 @@ func TestDetach(t *testing.T) {
 			}
 			detached := tracing.Detach(context.WithoutCancel(ctx))
 			go func() { done <- n.call(detached, "0", "") }()
-			return nil, rest(ctx, 100*time.Millisecond)
+			return nil, pause.For(ctx, 100*time.Millisecond)
 		})
 		s.acquaint()
 		for range s.times(100) {
@@ -76,7 +77,7 @@ func TestReentrant(t *testing.T) {
 		process := n.agent.Process("0", tracing.Reentrant())
 		n.serveAs(amqprpc.Server{Queue: "0", Process: process, Handler: does(func(ctx context.Context) error { return n.call(ctx, "1", "") })})
 		n.serveAs(amqprpc.Server{Queue: "0 meanwhile", Process: process, Handler: does(func(ctx context.Context) error {
-			return rest(ctx, 200*time.Millisecond)
+			return pause.For(ctx, 200*time.Millisecond)
 		})})
 		n.serve("1", 16, does(func(ctx context.Context) error { return n.call(ctx, "0 meanwhile", "") }))
 		s.acquaint()
@@ -117,7 +118,7 @@ func TestGather(t *testing.T) {
 				for _, name := range []string{"1", "2"} {
 					n.serve(name, 16, does(func(ctx context.Context) error { return n.callFor(ctx, 2*time.Second, "0") }))
 				}
-				n.serve("3", 16, does(func(ctx context.Context) error { return rest(ctx, 500*time.Millisecond) }))
+				n.serve("3", 16, does(func(ctx context.Context) error { return pause.For(ctx, 500*time.Millisecond) }))
 				s.acquaint()
 				done := make(chan error, 1)
 				client := n.as("client")
@@ -129,9 +130,9 @@ func TestGather(t *testing.T) {
 					}
 					return
 				}
-				v := s.awaitThat("stands", func(a *announcement) bool { return a.Again }).Verdict
-				if got := strings.Join(names(v.Core), " "); v.Status != detector.Confirmed || got != "0 1 2" || v.Kind != detector.Knot {
-					t.Errorf("%s: a %s of %s", v.Status, v.Kind, got)
+				v := s.awaitThat("stands", func(a *announcement) bool { return a.Again && a.Verdict.Status == detector.Confirmed }).Verdict
+				if got := strings.Join(names(v.Core), " "); got != "0 1 2" || v.Kind != detector.Knot {
+					t.Errorf("a %s of %s", v.Kind, got)
 				}
 				if cause := s.await(detector.Resolved).Verdict.Cause; cause != "timeout" {
 					t.Errorf("resolved by %s", cause)

@@ -14,6 +14,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/detector/wire"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
@@ -71,17 +72,17 @@ func TestForgedChain(t *testing.T) {
 		n, evil := s.node("caller"), s.node("evil")
 		n.serve("0", 16, func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 			if string(r.Body) == "" {
-				return nil, rest(ctx, 500*time.Millisecond) // so that it is reported
+				return nil, pause.For(ctx, 500*time.Millisecond) // so that it is reported
 			}
 			return nil, n.call(ctx, "1", "")
 		})
 		evil.serve("1", 16, func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
-			const reply = "evil#1/1"
-			chain := fmt.Sprint(r.Headers[tracing.Header]) + ",evil;1;evil;1;1;1;"
+			const reply = "forger#1/1" // of an agent of whom no other test tells detectors
+			chain := fmt.Sprint(r.Headers[tracing.Header]) + ",forger;1;forger;1;1;1;"
 			s.raw("", "0"+s.suffix, amqp.Publishing{
 				Headers: amqp.Table{tracing.Header: chain}, CorrelationId: reply, ReplyTo: "nobody" + s.suffix,
 			})
-			return nil, rest(ctx, time.Second)
+			return nil, pause.For(ctx, time.Second)
 		})
 		s.acquaint()
 		client := n.as("client")

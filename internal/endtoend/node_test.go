@@ -3,13 +3,13 @@ package endtoend_test
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/tracing"
 	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
@@ -21,8 +21,8 @@ type node struct {
 	*system
 	agent   *tracing.Agent
 	conn    *amqprpc.Conn
-	line    *line // of conn
-	reports *line // of the exporter
+	line    *brokertest.Network // of conn
+	reports *brokertest.Network // of the exporter
 
 	ctx       context.Context //nolint:containedctx // the life of the OS process
 	end       context.CancelFunc
@@ -33,7 +33,7 @@ type node struct {
 // node starts an OS process.
 func (s *system) node(name string, opts ...amqprpc.Option) *node {
 	s.Helper()
-	n := &node{system: s, line: &line{dialer: s.dial}, reports: &line{dialer: s.dial}}
+	n := &node{system: s, line: brokertest.NewNetwork(s.dial), reports: brokertest.NewNetwork(s.dial)}
 	n.ctx, n.end = context.WithCancel(s.ctx)
 	var err error
 	if n.agent, err = tracing.New(tracing.Config{Service: name}); err != nil {
@@ -63,8 +63,8 @@ func (n *node) stop() {
 
 // kill ends it as SIGKILL does: nobody is told anything.
 func (n *node) kill() {
-	n.reports.cut() // first: it is not to tell how the services come to their end
-	n.line.cut()
+	n.reports.Cut() // first: it is not to tell how the services come to their end
+	n.line.Cut()
 	n.stop()
 }
 
@@ -123,66 +123,6 @@ func (n *node) as(name string) context.Context {
 // does makes a handler of a function that says nothing.
 func does(f func(ctx context.Context) error) amqprpc.Handler {
 	return func(ctx context.Context, _ *amqprpc.Request) ([]byte, error) { return nil, f(ctx) }
-}
-
-// rest waits for d or until ctx ends.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// line is a way to the broker that can fail.
-type line struct {
-	dialer func(network, addr string) (net.Conn, error)
-	mu     sync.Mutex
-	conns  []net.Conn
-	down   bool
-}
-
-var errDown = errors.New("the network is down")
-
-// Dial connects unless the line is down.
-func (l *line) Dial(network, addr string) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.down {
-		return nil, errDown
-	}
-	conn, err := l.dialer(network, addr)
-	if err == nil {
-		l.conns = append(l.conns, conn)
-	}
-	return conn, err
-}
-
-// drop cuts the connections; new ones can be made.
-func (l *line) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, c := range l.conns {
-		_ = c.Close()
-	}
-	l.conns = nil
-}
-
-// cut cuts the connections, and there are no new ones until mend.
-func (l *line) cut() {
-	l.mu.Lock()
-	l.down = true
-	l.mu.Unlock()
-	l.drop()
-}
-
-func (l *line) mend() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.down = false
 }
 
 func sorted(all []string) []string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 )
 
@@ -31,7 +32,7 @@ func TestPoolFreesItself(t *testing.T) {
 			return func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 				switch string(r.Body) {
 				case "busy":
-					return nil, rest(ctx, 350*time.Millisecond)
+					return nil, pause.For(ctx, 350*time.Millisecond)
 				case "nested":
 					return nil, n.call(ctx, "pool", "")
 				}
@@ -66,7 +67,7 @@ func TestPoolExhausted(t *testing.T) {
 				}
 				both <- struct{}{}
 				for len(both) < 2 {
-					if err := rest(ctx, time.Millisecond); err != nil {
+					if err := pause.For(ctx, time.Millisecond); err != nil {
 						return nil, err
 					}
 				}

@@ -44,7 +44,8 @@ type ring struct {
 	mu      sync.Mutex
 	round   context.Context //nolint:containedctx // the life of what it stands for
 	arrived int
-	open    chan struct{} // closed when all have been asked; nil: nobody waits for that
+	all     chan struct{} // closed when all have been asked
+	atOnce  bool          // each waits for that before it asks
 	last    time.Time     // when the last process asked the next
 }
 
@@ -66,17 +67,17 @@ func newRing(s *system, size, prefetch int) *ring {
 
 var errOver = errors.New("the round is over")
 
-// ask lets process i ask the next, at once or when all have been asked.
+// ask lets process i ask the next, now or when all have been asked.
 func (r *ring) ask(ctx context.Context, i int) error {
 	r.mu.Lock()
-	round, open := r.round, r.open
-	if r.arrived++; r.arrived == len(r.names) && open != nil {
-		close(open)
+	round, all, atOnce := r.round, r.all, r.atOnce
+	if r.arrived++; r.arrived == len(r.names) {
+		close(all)
 	}
 	r.mu.Unlock()
-	if open != nil {
+	if atOnce {
 		select {
-		case <-open:
+		case <-all:
 		case <-round.Done():
 			return errOver
 		}
@@ -97,16 +98,18 @@ func (r *ring) deadlock(atOnce bool) (last time.Time, suspected, confirmed annou
 	r.Helper()
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.mu.Lock()
-	r.round, r.arrived, r.open = ctx, 0, nil
+	all := make(chan struct{})
+	r.round, r.arrived, r.all, r.atOnce = ctx, 0, all, atOnce
+	r.mu.Unlock()
 	callers := 1
 	if atOnce {
-		r.open, callers = make(chan struct{}), len(r.names)
+		callers = len(r.names)
 	}
-	r.mu.Unlock()
 	var asking sync.WaitGroup
 	for i := range callers {
 		asking.Go(func() { _ = r.call(ctx, r.names[i], "") })
 	}
+	<-all
 	suspected = r.await(detector.Suspected)
 	confirmed = r.await(detector.Confirmed)
 	r.mu.Lock()

@@ -61,7 +61,7 @@ func TestDetectorDisconnected(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *system) {
 		standing(s)
 		first := s.await(detector.Confirmed).Verdict
-		s.sight.drop()
+		s.sight.Drop()
 		deadline := time.After(4 * time.Second)
 		for heard := 0; ; heard++ {
 			a, ok := s.hear(deadline)
@@ -100,12 +100,12 @@ func TestAgentDies(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *system) {
 		nodes := standing(s)
 		first := s.await(detector.Confirmed).Verdict
-		nodes[1].reports.cut()
+		nodes[1].reports.Cut()
 		if cause := s.await(detector.Resolved).Verdict.Cause; cause != detector.CauseAgentLost {
 			t.Errorf("resolved by %s", cause)
 		}
 		s.silence(2 * time.Second)
-		nodes[1].reports.mend()
+		nodes[1].reports.Mend()
 		if again := s.await(detector.Confirmed).Verdict; again.ID != first.ID {
 			t.Errorf("it was %s and became %s", first.ID, again.ID)
 		}

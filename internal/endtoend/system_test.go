@@ -15,6 +15,7 @@ import (
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/sidecar"
+	"github.com/waitgraph/waitgraph/internal/brokertest"
 	"github.com/waitgraph/waitgraph/internal/minibroker"
 )
 
@@ -63,7 +64,7 @@ type system struct {
 	suffix  string          // makes the names of queues unique
 	ctx     context.Context //nolint:containedctx // the life of the test
 
-	sight     *line // the detector's connections
+	sight     *brokertest.Network // the detector's connections
 	blind     func()
 	announced chan announcement
 	heard     []announcement // by hear, so far
@@ -100,7 +101,7 @@ func (s *system) watch() {
 	s.blind()
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	s.sight = &line{dialer: s.dial}
+	s.sight = brokertest.NewNetwork(s.dial)
 	cfg := sidecar.Config{URL: s.url, Dial: s.sight.Dial, OnVerdict: func(a detector.Announce) {
 		select {
 		case s.announced <- announcement{a, time.Now()}:
@@ -120,16 +121,16 @@ func (s *system) watch() {
 
 // kill ends the detector without a word.
 func (s *system) kill() {
-	s.sight.cut()
+	s.sight.Cut()
 	s.blind()
 }
 
 // dropLines cuts the connections of all parts. They may connect again.
 func (s *system) dropLines() {
-	s.sight.drop()
+	s.sight.Drop()
 	for _, n := range s.all() {
-		n.line.drop()
-		n.reports.drop()
+		n.line.Drop()
+		n.reports.Drop()
 	}
 }
 
@@ -150,8 +151,9 @@ func (s *system) times(n int) int {
 // acquaint gives the first heartbeats the time to tell who consumes what.
 func (s *system) acquaint() { time.Sleep(time.Second) }
 
-// patience is how long a verdict may take to come.
-const patience = 5 * time.Second
+// patience is how long a verdict may take to come, also from an agent that connects
+// anew: it tries again after 6 s at most.
+const patience = 10 * time.Second
 
 // hear returns the next announcement about a process of this system: others
 // may use the same RabbitMQ. ok is false if there is none until the deadline.
