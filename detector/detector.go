@@ -117,6 +117,7 @@ func (e QueueCounted) apply(d *Detector) {
 	}
 	if r := d.rounds[e.Round]; r != nil {
 		r.counted(d.now, e)
+		d.interrogate(r)
 		d.finished(r)
 	}
 }

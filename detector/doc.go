@@ -24,12 +24,12 @@
 // # From a core to a verdict
 //
 // A core in the graph is a candidate: suspected. The detector asks the agent
-// of each member at once, and confirms the verdict when every one has answered,
+// of each member at once, but has the broker count the queues in which requests
+// lie untaken before. It confirms the verdict when every agent has answered,
 // after the asking, with the same wait epoch and with the same holds, and when
-// the broker's figures agree for the queues in which requests lie untaken. An
-// epoch lasts without a break and what is held in it stays held, so at the
-// moment of asking all members were blocked together, each on the next:
-// whatever clocks, network and names did, that is a deadlock. A candidate that
+// the broker's figures agree. An epoch lasts without a break and what is held in
+// it stays held, so until the asking all members were blocked together, each on
+// the next: whatever clocks, network and names did, that is a deadlock. A candidate that
 // cannot be confirmed stays suspected, with the reason, and is asked again.
 //
 // A verdict is announced at each step of its life and again, at a steady

@@ -47,8 +47,8 @@ var fuzzSeeds = []struct {
 		5, 1, 5, 255, // time passes
 		1, 0, 0, 0, 0, 1, 0, 0, // a: P0 consumes
 		0, 0, 0, 1, 1, 0, 1, // a: P0 waits for r0, whose request is in that queue
-		2, 0, 0, 0, 0, 1, 1, 0, 1, 0, // a answers
 		4, 0, 1, 1, 1, // one consumer, one request
+		2, 0, 0, 0, 0, 1, 1, 0, 1, 0, // a answers
 		5, 255, 5, 255, 5, 255,
 	}},
 	{"a lock and a call chain", []byte{

@@ -97,20 +97,22 @@ func (g *giant) live() {
 	g.now = g.now.Add(time.Second) // in which every agent was heard
 	g.say("told", &report.Batch{States: g.states[1:]})
 	effects := slices.Clone(g.say("suspected", &report.Batch{States: g.states[:1]}))
-	var ask detector.Ask
-	for _, e := range effects {
+	var asked uint64
+	for len(effects) > 0 {
+		e := effects[0]
+		effects = effects[1:]
 		switch e := e.(type) {
 		case detector.Ask:
-			ask = e
+			asked = e.Question.Round
 		case detector.CountQueue:
 			among := len(g.states) // requests and consumers, in all queues
 			if e.Queue != "pool" {
 				among = 1
 			}
-			g.step("counted", detector.QueueCounted{Round: e.Round, Queue: e.Queue, Consumers: among, Ready: among})
+			effects = append(effects, g.step("counted", detector.QueueCounted{Round: e.Round, Queue: e.Queue, Consumers: among, Ready: among})...)
 		}
 	}
-	g.say("confirmed", &report.Batch{States: g.states, Answer: &report.Answer{Round: ask.Question.Round}})
+	g.say("confirmed", &report.Batch{States: g.states, Answer: &report.Answer{Round: asked}})
 	g.now = g.now.Add(20 * time.Millisecond)
 	g.time("tick", func() { g.d.Tick(g.now) })
 	g.say("heartbeat", &report.Batch{Heartbeat: &g.beat})

@@ -12,15 +12,16 @@ import (
 // minutes are when the parts of a round came to pass, by the detector's clock,
 // and who said what of the requests that lie untaken.
 type minutes struct {
-	asked    time.Time
+	begun    time.Time
+	asked    time.Time // zero: not yet
 	answered map[report.Agent]time.Time
 	taken    map[report.Agent][]report.Resource
 	counted  map[string]time.Time // by queue
 }
 
-func newMinutes(asked time.Time) minutes {
+func newMinutes(begun time.Time) minutes {
 	return minutes{
-		asked: asked, answered: make(map[report.Agent]time.Time),
+		begun: begun, answered: make(map[report.Agent]time.Time),
 		taken: make(map[report.Agent][]report.Resource), counted: make(map[string]time.Time),
 	}
 }
@@ -50,7 +51,7 @@ func (r *round) written(proven core, figures map[*queue]figures, now time.Time) 
 		t.note(&proven[i])
 	}
 	t.waited = distinct(t.waited)
-	p := &proof.Proof{Round: r.id, Asked: r.minutes.asked.UTC(), Concluded: now.UTC()}
+	p := &proof.Proof{Round: r.id, Begun: r.minutes.begun.UTC(), Asked: r.minutes.asked.UTC(), Concluded: now.UTC()}
 	for i := range r.core {
 		if _, ok := t.proven[r.core[i].node]; ok {
 			p.Members = append(p.Members, t.member(&r.core[i]))

@@ -10,21 +10,23 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// round is one asking about a core. Its members were all blocked together, each
-// on the next, at the moment of asking if every one of them says afterwards
-// that it is in the same wait epoch and still holds what its predecessor waits
-// for: an epoch lasts without a break, and what is held in it stays held.
+// round is one asking about a core. Its queues are counted, and then its agents
+// are asked. Its members were all blocked together, each on the next, from its
+// beginning to the asking if every one of them says afterwards that it is in the
+// same wait epoch and still holds what its predecessor waits for: an epoch lasts
+// without a break, and what is held in it stays held. So they were when the broker
+// counted, and its count is of them.
 type round struct {
 	id      uint64
 	verdict *verdict
-	core    core // as it stood at the moment of asking
+	core    core // as it stood at the beginning
 	// witnesses are the agents that were asked: those of the members and, if
 	// requests of the core lie untaken, all others that were heard. A process
 	// that took one and crashed consumes nothing any more; its agent knows.
 	witnesses []report.Agent
 	young     bool // some witness may not have been heard yet
 
-	silent  map[report.Agent]*agent // asked and not heard yet
+	silent  map[report.Agent]*agent // not heard yet
 	answers map[report.Key]report.State
 	taken   map[report.Resource][]report.Agent // requests that were taken, and by whose processes
 	failed  map[report.Agent]*agent            // could not be asked
@@ -56,10 +58,21 @@ func (d *Detector) ask(v *verdict) {
 	for _, name := range r.queues() {
 		r.counts[name] = nil
 	}
-	for _, a := range r.witnesses {
-		d.inquire(d.agents[a], r)
-	}
 	d.count(r)
+	d.interrogate(r)
+}
+
+// interrogate asks the agents once all queues are counted, never before: a member
+// that had answered could die before the count, and a consumer that nobody watches
+// be counted in its place.
+func (d *Detector) interrogate(r *round) {
+	if r.uncounted() || !r.minutes.asked.IsZero() {
+		return
+	}
+	r.minutes.asked = d.now
+	for _, a := range r.witnesses {
+		d.inquire(r.silent[a], r)
+	}
 }
 
 // count has the queues counted that are not, and says when the round is to be
@@ -78,8 +91,8 @@ func (d *Detector) count(r *round) {
 	}
 }
 
-// roundTime is how long a round may last: what is said later of its moment of
-// asking is old, and agents do not remember for ever what they have taken.
+// roundTime is how long a round may last: what is said later of its beginning is
+// old, and agents do not remember for ever what they have taken.
 const roundTime = 10 * time.Second
 
 // askAgain goes on with the asking about a verdict. While the round under way can
@@ -92,7 +105,7 @@ func (d *Detector) askAgain(v *verdict) {
 		return
 	}
 	v.reason = r.missing()
-	if r.young || d.now.Sub(r.minutes.asked) >= roundTime {
+	if r.young || d.now.Sub(r.minutes.begun) >= roundTime {
 		d.ask(v)
 		return
 	}
@@ -175,40 +188,45 @@ func (r *round) unreachable(a report.Agent) {
 }
 
 func (r *round) counted(now time.Time, c QueueCounted) {
-	if _, asked := r.counts[c.Queue]; asked {
+	if before, asked := r.counts[c.Queue]; asked && before == nil {
 		r.counts[c.Queue], r.minutes.counted[c.Queue] = &c, now
 	}
 }
 
 // missing words what a round is waiting for.
 func (r *round) missing() string {
-	for _, a := range r.witnesses {
-		if silent := r.silent[a]; silent != nil && !silent.over {
-			return fmt.Sprintf("the agent %s has not answered", a.Name)
-		}
-	}
 	for _, name := range r.queues() {
 		if r.counts[name] == nil {
 			return fmt.Sprintf("the broker has not counted the queue %s", name)
 		}
 	}
+	for _, a := range r.witnesses {
+		if silent := r.silent[a]; silent != nil && !silent.over {
+			return fmt.Sprintf("the agent %s has not answered", a.Name)
+		}
+	}
 	return r.verdict.reason
+}
+
+// uncounted reports whether the broker has still to count a queue.
+func (r *round) uncounted() bool {
+	for _, c := range r.counts {
+		if c == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // complete reports whether all has been heard that will be: an agent that is over
 // says nothing any more.
 func (r *round) complete() bool {
-	for _, c := range r.counts {
-		if c == nil {
-			return false
-		}
-	}
 	for _, a := range r.silent {
 		if !a.over {
 			return false
 		}
 	}
-	return true
+	return !r.uncounted()
 }
 
 // finished puts a round that has all its answers before judge, which looks at

@@ -33,7 +33,7 @@ func (c *verifyCommand) Run() error {
 	if err != nil {
 		return fmt.Errorf("the proof does not hold: %w", err)
 	}
-	fmt.Println("The proof holds: at the moment of asking this was a deadlock.")
+	fmt.Println("The proof holds: this was a deadlock.")
 	return nil
 }
 

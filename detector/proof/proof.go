@@ -2,15 +2,15 @@
 // plain values, in Go and in JSON, with everything that is needed to check them
 // and no way to ask anybody.
 //
-//	          reported            asked_at               answered (each agent)
-//	──────────────┼──────────────────┼──────────────────────────┼──────────▶ detector's clock
-//	 Member.Before: epoch e                         Member.After: epoch e
-//	 held: r                                        held: r
+//	      reported     begun_at   counted (queues)   asked_at   answered (each agent)
+//	──────────┼───────────┼──────────────┼──────────────┼──────────────┼──▶ detector's clock
+//	 Member.Before: epoch e                                  Member.After: epoch e
+//	 held: r                                                 held: r
 //
-// What is claimed is that at the moment of asking every member was blocked, and
-// that nobody but members could grant what it needs. It follows from what was
-// said before and after that moment: a wait epoch lasts without a break, and
-// what is held in it stays held. docs/theory.md has the argument, and package
+// What is claimed is that from the beginning to the asking every member was
+// blocked, and that nobody but members could grant what it needs, in queues when
+// they were counted. It follows from what was said before and after: a wait epoch
+// lasts without a break, and what is held in it stays held. docs/theory.md has the argument, and package
 // verify checks a proof.
 //
 // # JSON
@@ -28,6 +28,7 @@ import "time"
 // Proof is the proof of one verdict.
 type Proof struct {
 	Round     uint64    `json:"round"` // of questions, numbered by the detector
+	Begun     time.Time `json:"begun_at"`
 	Asked     time.Time `json:"asked_at"`
 	Concluded time.Time `json:"concluded_at"`
 	Members   []Member  `json:"members"`
@@ -50,7 +51,7 @@ type Process struct {
 // Member is one process that could not go on.
 type Member struct {
 	Process
-	Before State `json:"before"` // as the detector knew it when it asked
+	Before State `json:"before"` // as the detector knew it when it began
 	After  State `json:"after"`  // as its agent answered
 	// Edges say of each wait who could grant it, in the order of After.Waits.
 	Edges []Edge `json:"edges"`

@@ -6,7 +6,8 @@
 // A proof is right if
 //
 //  1. every state in it is well-formed, and each wait has one edge;
-//  2. every agent of a member answered after the asking, and so did the broker;
+//  2. the broker counted the queues before the asking, and every agent of a member
+//     answered after it;
 //  3. every member was in one wait epoch before the asking and after it, and
 //     waited for the same;
 //  4. what an edge says is held was held by all its holders before and after,

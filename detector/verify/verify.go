@@ -73,9 +73,13 @@ func find(members []proof.Member, p proof.Process) *proof.Member {
 	return nil
 }
 
-// inTime checks that what is said to be an answer came after the asking.
+// inTime checks that the queues were counted before the asking, and that what is
+// said to be an answer came after it.
 func inTime(p *proof.Proof) (string, error) {
-	if p.Asked.IsZero() || p.Concluded.Before(p.Asked) {
+	switch {
+	case p.Begun.IsZero() || p.Asked.Before(p.Begun):
+		return "", errors.New("it was asked before it began")
+	case p.Concluded.Before(p.Asked):
 		return "", errors.New("it was concluded before it was asked")
 	}
 	var agents []string
@@ -101,10 +105,10 @@ func inTime(p *proof.Proof) (string, error) {
 		switch {
 		case q.Round != p.Round:
 			return "", fmt.Errorf("the queue %q was counted in round %d, not in round %d", q.Name, q.Round, p.Round)
-		case q.At.Before(p.Asked):
-			return "", fmt.Errorf("the queue %q was counted before the asking", q.Name)
-		case q.At.After(p.Concluded):
-			return "", fmt.Errorf("the queue %q was counted after the conclusion", q.Name)
+		case q.At.Before(p.Begun):
+			return "", fmt.Errorf("the queue %q was counted before the round began", q.Name)
+		case q.At.After(p.Asked):
+			return "", fmt.Errorf("the queue %q was counted after the asking", q.Name)
 		}
 	}
 	return fmt.Sprintf("asked at %s in round %d, %s answered after that, the last within %v",

@@ -35,7 +35,7 @@ func answers(names ...string) []proof.Answer {
 }
 
 func verdict(p proof.Proof, core ...string) Verdict {
-	p.Round, p.Asked, p.Concluded = 5, asked, asked.Add(2*time.Millisecond)
+	p.Round, p.Begun, p.Asked, p.Concluded = 5, asked.Add(-2*time.Millisecond), asked, asked.Add(2*time.Millisecond)
 	v := Verdict{ID: "v", Proof: &p}
 	for _, name := range core {
 		v.Core = append(v.Core, Claim{process(name), 7})
@@ -59,7 +59,7 @@ func pool() Verdict {
 	return verdict(proof.Proof{
 		Members: []proof.Member{p, q}, Replies: []string{"r1", "r2"}, Answers: answers("P", "Q", "other"),
 		Queues: []proof.Queue{{
-			Name: "pool", Consumers: []proof.Process{process("P"), process("Q")}, Round: 5, At: asked.Add(time.Millisecond), Counted: 2, Ready: 2,
+			Name: "pool", Consumers: []proof.Process{process("P"), process("Q")}, Round: 5, At: asked.Add(-time.Millisecond), Counted: 2, Ready: 2,
 		}},
 	}, "P", "Q")
 }
@@ -171,7 +171,9 @@ func TestWrongProofs(t *testing.T) {
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof.Answers[0].Round = 4 }, `the agent "agent-P#1" answers round 4, not round 5`},
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof.Answers = v.Proof.Answers[1:] }, `the agent of "P" of agent "agent-P#1" has not answered`},
 		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof.Concluded = asked.Add(-1) }, "it was concluded before it was asked"},
-		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].At = asked.Add(-1) }, `the queue "pool" was counted before the asking`},
+		{cycle, func(v *Verdict, _, _ *proof.Member) { v.Proof.Begun = asked.Add(1) }, "it was asked before it began"},
+		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].At = asked.Add(-time.Hour) }, `the queue "pool" was counted before the round began`},
+		{pool, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].At = asked.Add(1) }, `the queue "pool" was counted after the asking`},
 
 		{cycle, func(_ *Verdict, _, q *proof.Member) { q.Before.Holds = nil }, `"P" of agent "agent-P#1" waits for "r1": "Q" of agent "agent-Q#1" did not hold it before the asking`},
 		{cycle, func(_ *Verdict, _, q *proof.Member) { q.After.Holds = nil }, `"Q" of agent "agent-Q#1" did not hold it after the asking`},
@@ -227,7 +229,7 @@ func TestEveryChangeIsRefused(t *testing.T) {
 	harmless := []string{
 		".id changed", ".id left out", ".unproven changed", ".unproven left out", // words
 		".core short of an item",               // it claims less
-		".proof.asked_at changed",              // the answers came after an earlier asking too
+		".proof.begun_at changed",              // the queues were counted after an earlier beginning too
 		".proof.members.before.seq less",       // an answer may be any number of reports newer
 		".proof.members.before.seq left out",   // of a hinted member it is 0
 		".proof.members.after.seq less",        // the same

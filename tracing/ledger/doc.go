@@ -28,7 +28,8 @@
 // begins a new epoch before it takes anything again: whoever hears of a hold
 // twice in one epoch may conclude that it was held in between. The same goes for
 // waits: a process of which one of several waits ended begins a new epoch before
-// it waits for the same once more.
+// it waits for the same once more. A new one also begins when it stops consuming
+// a queue.
 //
 // # The outbox is a set
 //

@@ -141,7 +141,8 @@ func (l *Ledger) Join(p *Process, queue string) {
 	}
 }
 
-// Leave notes that p has stopped consuming a queue.
+// Leave notes that p has stopped consuming a queue. If p is blocked, another wait
+// epoch begins.
 func (l *Ledger) Leave(p *Process, queue string) {
 	if p == nil {
 		return
@@ -150,6 +151,10 @@ func (l *Ledger) Leave(p *Process, queue string) {
 		p.queues = slices.Delete(p.queues, i, i+1)
 		delete(l.members, report.Member{Key: p.key, Queue: queue})
 		l.moved = true
+		if p.blocked() {
+			l.changed(p)
+			l.renew(p)
+		}
 	}
 }
 
