@@ -137,8 +137,8 @@ func (r *round) edgeObjection(waiter string, w *coreWait, figures map[*queue]fig
 	return ""
 }
 
-// taker returns the consumer who has taken a request that lay in a queue when it
-// was counted, and owed its reply when it answered; nil if that is not
+// taker returns the consumer who has taken a request that lay in a queue when the
+// round began, and owed its reply when it answered; nil if that is not
 // certain. Only consumers could take it, so that all who might grant it were the
 // same before and after.
 func (r *round) taker(w *coreWait) *node {

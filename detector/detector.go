@@ -32,7 +32,7 @@ type Detector struct {
 	held      []report.Resource   // scratch of showHolds
 
 	verdicts  map[string]*verdict // standing, by ID
-	rounds    map[uint64]*round   // questions under way
+	rounds    map[uint64]*round   // under way
 	lastID    uint64              // of a round or an inquiry
 	ready     []*round            // of them: complete, not concluded
 	parked    []parked

@@ -45,8 +45,8 @@ const (
 	CauseUnknown      = "unknown"       // no report told
 )
 
-// Verdict is one core, at one step of its life. It shares no memory with the
-// detector.
+// Verdict is one core, at one step of its life. What it shares with others is
+// never changed, and you must not change it.
 type Verdict struct {
 	// ID is made of the core's wait epochs as they were first seen, so that
 	// any detector that sees the same core names it alike. It is kept while
@@ -102,8 +102,8 @@ type Member struct {
 // Edge is one resource that a member waits for, with those who can grant it.
 type Edge struct {
 	report.Wait
-	// Queue is set when nobody is known to have taken the request: it waits
-	// for any consumer of this queue.
+	// Queue is set when nobody is known to have taken the request, or when
+	// there is no space: it waits for any consumer of this queue.
 	Queue   string
 	Holders []report.Key // sorted; shared, and must not be changed
 }

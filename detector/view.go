@@ -2,8 +2,8 @@ package detector
 
 import "time"
 
-// Snapshot is the whole wait-for graph at one instant, sorted by key. It
-// shares no memory with the detector.
+// Snapshot is the whole wait-for graph at one instant, sorted by key. What it
+// shares with others is never changed, and you must not change it.
 type Snapshot struct {
 	Processes []Process
 	Pools     []Pool

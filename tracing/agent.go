@@ -17,7 +17,8 @@ import (
 type Config struct {
 	Service string // service.name of this OS process
 	// Instance tells this OS process from others of the service, and stays
-	// the same when it starts again; default: the host's name and the PID.
+	// the same when it starts again; default: a name of the service, the host,
+	// the PID and a number, which does not stay the same.
 	Instance string
 	// ReportAfter is how long a process may wait without contention before
 	// it is reported; default 50 ms.

@@ -9,8 +9,8 @@
 // # What is pushed
 //
 // A verdict that stands is an alert that fires. At each reminder it is pushed to
-// Alertmanagers again with an end that lies a few reminders ahead, so that it
-// ends by itself when the detector is gone. A verdict that was resolved or
+// Alertmanagers again with an end that lies four reminders ahead, at least 30 s,
+// so that it ends by itself when the detector is gone. A verdict that was resolved or
 // retracted is pushed once more, with its end. Only confirmed verdicts are
 // pushed, unless Config.Suspected is set; a suspicion that is confirmed then
 // ends as an alert, and a new one begins.

@@ -17,7 +17,7 @@ const (
 	DefaultSize = 256 << 20
 	MinSize     = 4 << 20
 	maxWaiting  = 1024 // deadlocks that wait to be written
-	maxBatch    = 64   // of them in one transaction
+	maxBatch    = 64   // of them before one sync
 )
 
 // Intervals.

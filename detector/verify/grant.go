@@ -72,7 +72,7 @@ func holds(m proof.Member, resource string) bool {
 }
 
 // untaken checks the edges to requests that lay in a queue, and to space in one:
-// that nobody had taken the requests at the asking, and that all who could, or
+// that nobody had taken the requests when the round began, and that all who could, or
 // could make space, are members.
 func untaken(p *proof.Proof) (string, error) {
 	waits, lie := make(map[string]int), make(map[string]int) // by queue
@@ -110,7 +110,7 @@ func untaken(p *proof.Proof) (string, error) {
 	words := fmt.Sprintf("%s for requests that all agents deny to have taken or for space, in %s with no consumers but them by the broker's count",
 		some(total, "wait"), some(len(p.Queues), "queue"))
 	if taken > 0 {
-		words += fmt.Sprintf("; %d taken since the asking, by consumers who owe the reply", taken)
+		words += fmt.Sprintf("; %d taken since the round began, by consumers who owe the reply", taken)
 	}
 	return words, nil
 }
@@ -134,8 +134,8 @@ func counted(p *proof.Proof, q proof.Queue, lie int) error {
 	return nil
 }
 
-// lay checks that at the asking a request lay in a queue that is described, or that
-// there was no space in it. It reports whether the request has been taken since.
+// lay checks that a request lay in a queue that is described when the round began, or
+// that there was no space in it. It reports whether the request has been taken since.
 func lay(p *proof.Proof, w proof.Wait, queue string) (taken bool, err error) {
 	at := slices.IndexFunc(p.Queues, func(q proof.Queue) bool { return q.Name == queue })
 	if at < 0 {
@@ -165,7 +165,7 @@ func lay(p *proof.Proof, w proof.Wait, queue string) (taken bool, err error) {
 	return takenSince(p, w.Resource, p.Queues[at].Consumers)
 }
 
-// takenSince reports whether a request has been taken since the asking: by one
+// takenSince reports whether a request has been taken since the round began: by one
 // consumer, who owed the reply when he answered. Everybody else must deny it.
 func takenSince(p *proof.Proof, reply string, consumers []proof.Process) (bool, error) {
 	var owing []proof.Process

@@ -8,10 +8,6 @@ func (g *Graph) Blocked(p Process) bool { return g.process(p).blocked() }
 // Deadlocked reports whether p is in the deadlocked set.
 func (g *Graph) Deadlocked(p Process) bool { return g.process(p).deadlocked }
 
-// Grantable reports whether anybody can grant r: one of its holders is not
-// deadlocked, or no holder is known.
-func (g *Graph) Grantable(r Resource) bool { return g.resource(r).grantable() }
-
 // Need returns how many of the resources that p waits for must be granted; 0
 // if p is active.
 func (g *Graph) Need(p Process) int { return int(g.process(p).need) }

@@ -29,7 +29,7 @@
 //	waitgraph.ended.epoch         int     an epoch that ended
 //	waitgraph.ended.cause         string  granted, timeout, cancelled, crashed
 //	body: waits                   array of {resource, kind, since, deadline,
-//	                              exchange, key, trace_id, span_id}
+//	                              exchange, key, holders, trace_id, span_id}
 //	body: holds                   array of {resource, kind, queued, closes, chain},
 //	                              chain: array of {agent, incarnation, process,
 //	                              activation, epoch, reply, deadline, partial}

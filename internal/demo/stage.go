@@ -85,9 +85,6 @@ func (s *Stage) Queue(ctx context.Context, name string) (n int, err error) {
 	return n, nil
 }
 
-// Watched reports whether waitgraph is beside the system.
-func (s *Stage) Watched() bool { return s.watched }
-
 // Go runs a part of the system until the stage ends or the part is stopped.
 // The name is that of its service, for waitgraph. A part that fails otherwise
 // ends the demo with its error.

@@ -4,7 +4,6 @@ import "fmt"
 
 // Reply codes of AMQP 0-9-1.
 const (
-	replySuccess       = 200
 	noRoute            = 312
 	connectionForced   = 320
 	accessRefused      = 403

@@ -2,7 +2,7 @@
 //
 // A run of a system is written down as it happens, by those who play it and not
 // by what watches it: who begins to wait and for what, who comes to hold what,
-// who goes on. Replay reads the log from the begin and works out after every
+// who goes on. Replay reads the log from the beginning and works out after every
 // instant, from scratch, which processes are deadlocked: all that can go on is
 // taken to go on, again and again, and what is left is deadlocked. It is slow,
 // simple and shares nothing with the detector that it judges.

@@ -18,8 +18,7 @@ type Scenario struct {
 	Expect   Expectation
 }
 
-// Guard is a lock or, if it has more permits than one process may hold, a
-// semaphore.
+// Guard is a lock or, with Permit, a semaphore.
 type Guard struct {
 	Name   string
 	Size   int  // how many may hold it at a time
@@ -68,7 +67,7 @@ type Step struct {
 	To      []Target // Call, Send
 	Need    int      // Call: how many of To must reply
 	Guard   string   // Lock, Permit
-	Do      []Step   // Lock, Permit; without any the guard is held to the end of the program
+	Do      []Step   // Lock, Permit, Repeat; a guard without any is held to the end of the program
 	Times   int      // Repeat
 	Timeout Span     // of a wait; zero is for ever
 	Catch   bool     // a timeout is caught; otherwise it crashes the process

@@ -136,19 +136,6 @@ func (n *Node) Nodes() []string { return n.member.Nodes() }
 // live go on.
 func (n *Node) Refuse(refuse bool) { n.refuses.Store(refuse) }
 
-// Get returns the value of a key.
-func (n *Node) Get(ctx context.Context, key string) (Value, error) {
-	return n.ask(ctx, "", request{Key: key})
-}
-
-// Sum returns the sum of the values of two keys.
-func (n *Node) Sum(ctx context.Context, key, with string) (Value, error) {
-	if err := checkKey(with); err != nil {
-		return Value{}, err
-	}
-	return n.ask(ctx, "", request{Key: key, With: with})
-}
-
 // ask answers a request in the name of a worker, if one is named.
 func (n *Node) ask(ctx context.Context, asker string, r request) (Value, error) {
 	if err := r.check(); err != nil {

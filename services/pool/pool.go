@@ -13,7 +13,6 @@ import (
 
 	"github.com/waitgraph/waitgraph/internal/pause"
 	"github.com/waitgraph/waitgraph/tracing"
-	"github.com/waitgraph/waitgraph/tracing/amqpexport"
 	"github.com/waitgraph/waitgraph/tracing/amqprpc"
 	"github.com/waitgraph/waitgraph/tracing/watched"
 )
@@ -66,23 +65,6 @@ func Run(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("run %s: %w", name, err)
 	}
 	return nil
-}
-
-// RunWatched is Run with an agent of its own, whose reports go to the same
-// broker.
-func RunWatched(ctx context.Context, cfg Config) error {
-	agent, err := tracing.New(tracing.Config{Service: "pool"})
-	if err != nil {
-		return fmt.Errorf("start agent: %w", err)
-	}
-	defer agent.Close()
-	stop, err := amqpexport.Start(context.WithoutCancel(ctx), agent, amqpexport.Config{URL: cfg.URL, Dial: cfg.Dial, Log: cfg.Log})
-	if err != nil {
-		return fmt.Errorf("start agent: %w", err)
-	}
-	defer stop()
-	cfg.Agent = agent
-	return Run(ctx, cfg)
 }
 
 // replica is what the workers of one replica share.
