@@ -75,6 +75,7 @@ type script struct {
 	d      *detector.Detector
 	now    time.Time
 	seqs   map[report.Key]uint64
+	beats  map[report.Agent]uint64
 	asked  []uint64 // questions
 	counts []uint64 // rounds for which queues are counted
 	life   map[string]detector.Status
@@ -85,7 +86,7 @@ type script struct {
 func newScript(t *testing.T, data []byte) *script {
 	return &script{
 		t: t, data: data, d: detector.New(detector.DefaultConfig()), now: epochStart,
-		seqs: make(map[report.Key]uint64), life: make(map[string]detector.Status),
+		seqs: make(map[report.Key]uint64), beats: make(map[report.Agent]uint64), life: make(map[string]detector.Status),
 	}
 }
 
@@ -127,6 +128,8 @@ func (s *script) tell(b report.Batch, states int) []detector.Effect {
 		b.States = append(b.States, s.state(b.Agent))
 	}
 	if h := b.Heartbeat; h != nil {
+		s.beats[b.Agent]++
+		h.Seq = s.beats[b.Agent]
 		for m := s.next(); m > 0; m >>= 4 {
 			h.Members = append(h.Members, report.Member{Key: s.key(b.Agent), Queue: queueName(m)})
 		}

@@ -66,7 +66,7 @@ type giant struct {
 func newGiant(tb testing.TB, size int, shape string) *giant {
 	g := &giant{
 		TB: tb, d: detector.New(detector.DefaultConfig()), now: epochStart,
-		agent: report.Agent{Name: "giant", Incarnation: 1}, took: make(map[string]time.Duration),
+		agent: report.Agent{Name: "giant", Incarnation: 1}, beat: report.Heartbeat{Seq: 2}, took: make(map[string]time.Duration),
 	}
 	reply := func(i int) report.Resource { return report.Resource(fmt.Sprintf("giant#1/%d", i)) }
 	queue := func(i int) string {
@@ -93,7 +93,7 @@ func newGiant(tb testing.TB, size int, shape string) *giant {
 
 // live lets the deadlock form, be confirmed and stand, and another one form.
 func (g *giant) live() {
-	g.say("greeted", &report.Batch{Heartbeat: &report.Heartbeat{Members: g.beat.Members}})
+	g.say("greeted", &report.Batch{Heartbeat: &report.Heartbeat{Seq: 1, Members: g.beat.Members}})
 	g.now = g.now.Add(time.Second) // in which every agent was heard
 	g.say("told", &report.Batch{States: g.states[1:]})
 	effects := slices.Clone(g.say("suspected", &report.Batch{States: g.states[:1]}))
@@ -112,7 +112,7 @@ func (g *giant) live() {
 			effects = append(effects, g.step("counted", detector.QueueCounted{Round: e.Round, Queue: e.Queue, Consumers: among, Ready: among})...)
 		}
 	}
-	g.say("confirmed", &report.Batch{States: g.states, Answer: &report.Answer{Round: asked}})
+	g.say("confirmed", &report.Batch{States: g.states, Answer: &report.Answer{Round: asked, Members: 1}})
 	g.now = g.now.Add(20 * time.Millisecond)
 	g.time("tick", func() { g.d.Tick(g.now) })
 	g.say("heartbeat", &report.Batch{Heartbeat: &g.beat})

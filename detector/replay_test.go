@@ -55,7 +55,7 @@ func (p *play) replay(t *testing.T) {
 func TestSameEventsSameEffects(t *testing.T) {
 	for seed := range uint64(8) {
 		p := newPlay()
-		s := &stream{Rand: rand.New(rand.NewPCG(seed, 0)), epochs: make(map[report.Key]report.State)}
+		s := &stream{Rand: rand.New(rand.NewPCG(seed, 0)), epochs: make(map[report.Key]report.State), beats: make(map[report.Agent]uint64)}
 		for range 400 {
 			p.now = p.now.Add(time.Duration(s.IntN(30)) * time.Millisecond)
 			if s.IntN(4) == 0 {
@@ -75,6 +75,7 @@ func TestSameEventsSameEffects(t *testing.T) {
 type stream struct {
 	*rand.Rand
 	epochs map[report.Key]report.State // latest reports
+	beats  map[report.Agent]uint64
 	asked  []detector.Effect
 }
 
@@ -103,7 +104,8 @@ func (s *stream) key() report.Key {
 func (s *stream) batch(a report.Agent, states ...report.State) *report.Batch {
 	b := &report.Batch{Agent: a, States: states}
 	if s.IntN(3) == 0 {
-		b.Heartbeat = &report.Heartbeat{Complete: s.IntN(4) == 0}
+		s.beats[a]++
+		b.Heartbeat = &report.Heartbeat{Seq: s.beats[a], Complete: s.IntN(4) == 0}
 		for range s.IntN(3) {
 			k := s.key()
 			k.Agent = a
@@ -147,7 +149,7 @@ func (s *stream) answer(e detector.Ask) detector.Event {
 		return detector.Unreachable{Agent: e.Agent, Round: e.Question.Round}
 	}
 	b := s.batch(e.Agent)
-	b.Answer = &report.Answer{Round: e.Question.Round}
+	b.Answer = &report.Answer{Round: e.Question.Round, Members: s.beats[e.Agent]}
 	for _, k := range e.Question.Processes {
 		if st, ok := s.epochs[k]; ok {
 			b.States = append(b.States, st)

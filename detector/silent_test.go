@@ -12,9 +12,11 @@ import (
 // again, a later life of it is, or it is forgotten; one that said goodbye never.
 func TestSilentAgents(t *testing.T) {
 	d, now := detector.New(detector.DefaultConfig()), epochStart
+	beats := make(map[report.Agent]uint64)
 	hear := func(name string, incarnation uint64, leaving bool) {
 		a := report.Agent{Name: name, Incarnation: incarnation}
-		d.Step(now, detector.Reported{Batch: &report.Batch{Agent: a, Heartbeat: &report.Heartbeat{Leaving: leaving}}})
+		beats[a]++
+		d.Step(now, detector.Reported{Batch: &report.Batch{Agent: a, Heartbeat: &report.Heartbeat{Seq: beats[a], Leaving: leaving}}})
 	}
 	pass := func(span time.Duration) {
 		for end := now.Add(span); now.Before(end); {

@@ -57,6 +57,7 @@ type play struct {
 	sent    map[string]report.State
 	agents  map[string]report.Agent
 	seqs    map[string]uint64
+	beats   map[report.Agent]*beats
 	asked   []detector.Ask
 	counts  []detector.CountQueue
 	names   map[string]string // of verdicts
@@ -69,7 +70,7 @@ func newPlay() *play {
 	p := &play{
 		d: detector.New(detector.DefaultConfig()), now: epochStart,
 		states: map[string]*report.State{}, sent: map[string]report.State{},
-		agents: map[string]report.Agent{}, seqs: map[string]uint64{}, names: map[string]string{},
+		agents: map[string]report.Agent{}, seqs: map[string]uint64{}, beats: map[report.Agent]*beats{}, names: map[string]string{},
 	}
 	return p
 }
@@ -238,7 +239,7 @@ func (p *play) answer(t *testing.T, td *datadriven.TestData) []detector.Effect {
 			continue
 		}
 		answered[q.Agent] = true
-		b := report.Batch{Agent: q.Agent, Service: q.Agent.Name, Answer: &report.Answer{Round: q.Question.Round}}
+		b := report.Batch{Agent: q.Agent, Service: q.Agent.Name, Answer: &report.Answer{Round: q.Question.Round, Members: p.beat(q.Agent).since}}
 		for _, k := range q.Question.Processes {
 			s, ok := p.states[k.Process]
 			if !ok || s.Key != k {
@@ -283,14 +284,33 @@ func (p *play) count(_ *testing.T, td *datadriven.TestData) []detector.Effect {
 	return p.step(c)
 }
 
+// beats are the heartbeats of one incarnation of an agent.
+type beats struct {
+	seq     uint64          // of the last one
+	since   uint64          // the first with the same members
+	members []report.Member // of the last one
+}
+
+func (p *play) beat(a report.Agent) *beats {
+	if p.beats[a] == nil {
+		p.beats[a] = new(beats)
+	}
+	return p.beats[a]
+}
+
 func (p *play) heartbeat(_ *testing.T, td *datadriven.TestData) []detector.Effect {
 	a := p.agent(arg(td, "agent"))
-	h := &report.Heartbeat{Complete: td.HasArg("complete"), Leaving: td.HasArg("leaving")}
+	sent := p.beat(a)
+	sent.seq++
+	h := &report.Heartbeat{Seq: sent.seq, Complete: td.HasArg("complete"), Leaving: td.HasArg("leaving")}
 	for _, m := range args(td, "members") {
 		i := strings.LastIndex(m, ":")
 		h.Members = append(h.Members, report.Member{
 			Key: report.Key{Agent: a, Process: m[:i], Activation: 1}, Queue: m[i+1:],
 		})
+	}
+	if !slices.Equal(h.Members, sent.members) {
+		sent.members, sent.since = h.Members, h.Seq
 	}
 	b := &report.Batch{Agent: a, Service: a.Name, Heartbeat: h}
 	for _, name := range sortedKeys(p.states) {

@@ -37,7 +37,7 @@ func newAgent() report.Agent {
 // heartbeat returns a batch, encoded.
 func heartbeat(t *testing.T, a report.Agent) []byte {
 	t.Helper()
-	data, err := wire.EncodeBatch(time.Now(), &report.Batch{Agent: a, Service: "test", Heartbeat: new(report.Heartbeat)})
+	data, err := wire.EncodeBatch(time.Now(), &report.Batch{Agent: a, Service: "test", Heartbeat: &report.Heartbeat{Seq: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

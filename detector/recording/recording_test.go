@@ -146,7 +146,7 @@ func TestReplayGivesWhatWasRecorded(t *testing.T) {
 func TestEventsSurvive(t *testing.T) {
 	a := report.Agent{Name: "a", Incarnation: 1 << 63}
 	for _, e := range []detector.Event{
-		detector.Reported{Batch: &report.Batch{Agent: a, Heartbeat: &report.Heartbeat{Complete: true}}},
+		detector.Reported{Batch: &report.Batch{Agent: a, Heartbeat: &report.Heartbeat{Seq: 1, Complete: true}}},
 		detector.Unreachable{Agent: a, Round: 1<<64 - 1},
 		detector.QueueCounted{Queue: "q", Round: 2, Consumers: 3, Ready: 4, Err: "e"},
 	} {

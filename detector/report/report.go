@@ -102,6 +102,10 @@ type Wait struct {
 	// by a process of its own, or those attached to the other end of a buffer.
 	// It stays the same for as long as the wait epoch lasts.
 	Holders int
+	// Refusals is how often space for it has been refused so far, by the waiter's
+	// own tries; 0 where it does not try. For a Buffer that is a queue of the
+	// broker: space in it is granted by consuming, silently.
+	Refusals int
 }
 
 // Hold is one resource that a process can grant.
@@ -202,6 +206,7 @@ type Member struct {
 // Heartbeat is sent at a steady interval. It lets the detector notice what it
 // has missed and renews the agent's lease.
 type Heartbeat struct {
+	Seq     uint64   // numbers the heartbeats of one incarnation, from 1
 	Digest  Digest   // of the agent's complete set of reported blocked states
 	Members []Member // complete: every queue that a process of this agent consumes
 	// Complete says that the batch holds every reported state of the agent:
@@ -217,6 +222,7 @@ type Answer struct {
 	Round   uint64     // of the question
 	Unknown []Key      // asked about, but not known to this agent (any more)
 	Taken   []Resource // those of Question.Replies whose request was received within the agent's memory
+	Members uint64     // the number of the first heartbeat that tells of the present members, 0 if there never were any
 }
 
 // Batch is one message from an agent.

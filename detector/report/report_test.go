@@ -24,7 +24,7 @@ func batch() *report.Batch {
 			Holds: []report.Hold{{Resource: "r3", Kind: report.Reply, Chain: []report.Hop{{Key: stock, Epoch: 1, Reply: "r3"}}}},
 			Ended: &report.End{Epoch: 4, Cause: report.TimedOut},
 		}},
-		Heartbeat: &report.Heartbeat{Members: []report.Member{{Key: cart, Queue: "orders"}}},
+		Heartbeat: &report.Heartbeat{Seq: 1, Members: []report.Member{{Key: cart, Queue: "orders"}}},
 		Answer:    &report.Answer{Round: 1, Unknown: []report.Key{cart}, Taken: []report.Resource{"r9"}},
 	}
 }
@@ -50,6 +50,8 @@ func TestValidateRefuses(t *testing.T) {
 		"the same wait twice":              func(_ *report.Batch, s *report.State) { s.Waits[1].Resource = "r1" },
 		"a wait of no kind":                func(_ *report.Batch, s *report.State) { s.Waits[0].Kind = 0 },
 		"a wait without a name":            func(_ *report.Batch, s *report.State) { s.Waits[0].Resource = "" },
+		"a negative number of refusals":    func(_ *report.Batch, s *report.State) { s.Waits[0].Refusals = -1 },
+		"refusals without end":             func(_ *report.Batch, s *report.State) { s.Waits[0].Refusals = report.MaxRefusals + 1 },
 		"an overlong routing key":          func(_ *report.Batch, s *report.State) { s.Waits[0].Destination.Key = long },
 		"too many waits":                   func(_ *report.Batch, s *report.State) { s.Waits = make([]report.Wait, report.MaxWaits+1) },
 		"a hold of no kind":                func(_ *report.Batch, s *report.State) { s.Holds[0].Kind = 99 },
@@ -58,6 +60,7 @@ func TestValidateRefuses(t *testing.T) {
 		"an endless chain":                 func(_ *report.Batch, s *report.State) { s.Holds[0].Chain = make([]report.Hop, report.MaxChain+1) },
 		"an addition with waits":           func(_ *report.Batch, s *report.State) { s.Addition = true },
 		"an end without a cause":           func(_ *report.Batch, s *report.State) { s.Ended.Cause = 0 },
+		"a heartbeat without a number":     func(b *report.Batch, _ *report.State) { b.Heartbeat.Seq = 0 },
 		"a member of another agent":        func(b *report.Batch, _ *report.State) { b.Heartbeat.Members[0].Key = stock },
 		"a member of no queue":             func(b *report.Batch, _ *report.State) { b.Heartbeat.Members[0].Queue = "" },
 		"an answer about another agent's":  func(b *report.Batch, _ *report.State) { b.Answer.Unknown[0] = stock },

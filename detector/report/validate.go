@@ -3,19 +3,21 @@ package report
 import (
 	"errors"
 	"fmt"
+	"math"
 	"unicode/utf8"
 )
 
 // Limits of what one batch may say. They are far above what honest agents
 // send, and low enough that a hostile one cannot exhaust the detector.
 const (
-	MaxName    = 255 // bytes of an agent's, process's or queue's name, or of a routing key
-	MaxChain   = 256 // hops
-	MaxWaits   = 1024
-	MaxHolds   = 100_000
-	MaxHolders = 1_000_000 // of one resource
-	MaxStates  = 100_000
-	MaxMembers = 10_000
+	MaxName     = 255 // bytes of an agent's, process's or queue's name, or of a routing key
+	MaxChain    = 256 // hops
+	MaxWaits    = 1024
+	MaxHolds    = 100_000
+	MaxHolders  = 1_000_000     // of one resource
+	MaxRefusals = math.MaxInt32 // of one wait: at two a second, 34 years
+	MaxStates   = 100_000
+	MaxMembers  = 10_000
 )
 
 // ErrInvalid is wrapped by every error of Validate.
@@ -109,6 +111,9 @@ func (w *Wait) validate() error {
 	if w.Holders < 0 || w.Holders > MaxHolders {
 		return fmt.Errorf("%w: %d holders", ErrInvalid, w.Holders)
 	}
+	if w.Refusals < 0 || w.Refusals > MaxRefusals {
+		return fmt.Errorf("%w: %d refusals", ErrInvalid, w.Refusals)
+	}
 	return firstError(w.Resource.validate(), optional("exchange", w.Destination.Exchange), optional("routing key", w.Destination.Key))
 }
 
@@ -136,6 +141,9 @@ func (h *Hop) Validate() error {
 }
 
 func (h *Heartbeat) validate(a Agent) error {
+	if h.Seq == 0 {
+		return fmt.Errorf("%w: no number", ErrInvalid)
+	}
 	if err := atMost("members", len(h.Members), MaxMembers); err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type agent struct {
 
 	mu     sync.Mutex
 	states []report.State
+	beats  uint64
 }
 
 // newAgent returns an agent that answers questions until the test ends.
@@ -119,7 +120,11 @@ func (a *agent) beat(t testing.TB) (silence func()) {
 func (a *agent) publish(t testing.TB, exchange, key string, answer *report.Answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b := &report.Batch{Agent: a.id, Service: "test", States: a.states, Answer: answer, Heartbeat: &report.Heartbeat{Complete: true}}
+	a.beats++
+	b := &report.Batch{
+		Agent: a.id, Service: "test", States: a.states, Answer: answer,
+		Heartbeat: &report.Heartbeat{Seq: a.beats, Complete: true},
+	}
 	for _, s := range a.states {
 		if len(s.Waits) > 0 {
 			b.Heartbeat.Digest.Add(s.Key, s.Epoch, s.Seq)

@@ -199,6 +199,8 @@ func decodeWait(v value) (w report.Wait, err error) {
 			return text(v, &w.Destination.Key)
 		case keyHolders:
 			return v.count(&w.Holders)
+		case keyRefusals:
+			return v.count(&w.Refusals)
 		case keyTraceID:
 			return v.id(w.Trace.TraceID[:])
 		case keySpanID:
@@ -258,6 +260,8 @@ func decodeHeartbeat(msg []byte, body value, b *report.Batch) error {
 	b.Heartbeat = h
 	err := attributes(msg, func(key []byte, v value) error {
 		switch string(key) {
+		case attrSeq:
+			return v.number(&h.Seq)
 		case attrDigestCount:
 			return v.number(&h.Digest.Count)
 		case attrDigestSum:
@@ -304,8 +308,11 @@ func decodeAnswer(msg []byte, body value, b *report.Batch) error {
 	a := new(report.Answer)
 	b.Answer = a
 	err := attributes(msg, func(key []byte, v value) error {
-		if string(key) == attrRound {
+		switch string(key) {
+		case attrRound:
 			return v.number(&a.Round)
+		case attrMembers:
+			return v.number(&a.Members)
 		}
 		return nil
 	})

@@ -29,13 +29,14 @@
 //	waitgraph.ended.epoch         int     an epoch that ended
 //	waitgraph.ended.cause         string  granted, timeout, cancelled, crashed
 //	body: waits                   array of {resource, kind, since, deadline,
-//	                              exchange, key, holders, trace_id, span_id}
+//	                              exchange, key, holders, refusals, trace_id, span_id}
 //	body: holds                   array of {resource, kind, queued, closes, chain},
 //	                              chain: array of {agent, incarnation, process,
 //	                              activation, epoch, reply, deadline, partial}
 //
 // The event waitgraph.agent.heartbeat:
 //
+//	waitgraph.seq                 int     among the heartbeats of the incarnation, from 1
 //	waitgraph.digest.count        int     reported states of blocked processes
 //	waitgraph.digest.sum          int     report.Digest.Sum over them
 //	waitgraph.complete            bool    the batch has all of them
@@ -45,6 +46,7 @@
 // The event waitgraph.agent.answer:
 //
 //	waitgraph.round               int     of the question
+//	waitgraph.members             int     seq of the first heartbeat with the present members
 //	body: unknown                 array of {process, activation}
 //	body: taken                   array of string, the names of replies
 //

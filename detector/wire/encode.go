@@ -113,6 +113,9 @@ func appendWait(list pairs, w *report.Wait) {
 	if w.Holders > 0 {
 		list.number(keyHolders, uint64(w.Holders))
 	}
+	if w.Refusals > 0 {
+		list.number(keyRefusals, uint64(w.Refusals))
+	}
 	if w.Trace.TraceID != [16]byte{} {
 		list.text(keyTraceID, hex.EncodeToString(w.Trace.TraceID[:]))
 	}
@@ -141,6 +144,7 @@ func appendHop(list pairs, h *report.Hop) {
 }
 
 func (e encoder) heartbeat(attr pairs, h *report.Heartbeat) {
+	attr.number(attrSeq, h.Seq)
 	attr.number(attrDigestCount, h.Digest.Count)
 	attr.number(attrDigestSum, h.Digest.Sum)
 	attr.flag(attrComplete, h.Complete)
@@ -159,6 +163,7 @@ func (e encoder) heartbeat(attr pairs, h *report.Heartbeat) {
 
 func (e encoder) answer(attr pairs, a *report.Answer) {
 	attr.number(attrRound, a.Round)
+	attr.number(attrMembers, a.Members)
 	if len(a.Unknown)+len(a.Taken) == 0 {
 		return
 	}

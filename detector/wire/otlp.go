@@ -69,7 +69,8 @@ const (
 	attrComplete    = "waitgraph.complete"
 	attrLeaving     = "waitgraph.leaving"
 
-	attrRound = "waitgraph.round"
+	attrRound   = "waitgraph.round"
+	attrMembers = "waitgraph.members"
 )
 
 // Keys in bodies.
@@ -87,6 +88,7 @@ const (
 	keyExchange = "exchange"
 	keyRouting  = "key"
 	keyHolders  = "holders"
+	keyRefusals = "refusals"
 	keyTraceID  = "trace_id"
 	keySpanID   = "span_id"
 

@@ -25,6 +25,7 @@ func blocked() report.State {
 			Since: now, Deadline: now.Add(5 * time.Second),
 			Destination: report.Destination{Key: "service_b.compute"},
 			Trace:       report.TraceContext{TraceID: [16]byte{1, 2, 3}, SpanID: [8]byte{4, 5}},
+			Refusals:    3,
 		}},
 		Holds: []report.Hold{
 			{Resource: "caller@host-2:99#7/1", Kind: report.Reply, Chain: []report.Hop{
@@ -46,11 +47,12 @@ func full() *report.Batch {
 			{Key: s.Key, Epoch: 17, Seq: 4, Breach: true, Ended: &report.End{Epoch: 17, Cause: report.TimedOut}},
 		},
 		Heartbeat: &report.Heartbeat{
+			Seq:      12,
 			Digest:   report.Digest{Count: 1, Sum: 1<<63 + 1},
 			Members:  []report.Member{{Key: s.Key, Queue: "server_a.42"}},
 			Complete: true, Leaving: true,
 		},
-		Answer: &report.Answer{Round: 9, Unknown: []report.Key{s.Key}, Taken: []report.Resource{"caller@host-2:99#7/1"}},
+		Answer: &report.Answer{Round: 9, Unknown: []report.Key{s.Key}, Taken: []report.Resource{"caller@host-2:99#7/1"}, Members: 11},
 	}
 }
 
@@ -63,7 +65,10 @@ var anyBatch = rapid.Custom(func(t *rapid.T) *report.Batch {
 		b.States = append(b.States, s)
 	}
 	if rapid.Bool().Draw(t, "heartbeat") {
-		h := &report.Heartbeat{Digest: report.Digest{Count: anyNumber.Draw(t, "count"), Sum: anyNumber.Draw(t, "sum")}, Complete: rapid.Bool().Draw(t, "complete")}
+		h := &report.Heartbeat{
+			Seq:    rapid.Uint64Min(1).Draw(t, "seq"),
+			Digest: report.Digest{Count: anyNumber.Draw(t, "count"), Sum: anyNumber.Draw(t, "sum")}, Complete: rapid.Bool().Draw(t, "complete"),
+		}
 		for range rapid.IntRange(0, 3).Draw(t, "members") {
 			k := anyKey.Draw(t, "member")
 			k.Agent = b.Agent
@@ -72,7 +77,10 @@ var anyBatch = rapid.Custom(func(t *rapid.T) *report.Batch {
 		b.Heartbeat = h
 	}
 	if rapid.Bool().Draw(t, "answer") {
-		b.Answer = &report.Answer{Round: anyNumber.Draw(t, "round"), Taken: rapid.SliceOfN(rapid.Map(anyName, toResource), 0, 3).Draw(t, "taken")}
+		b.Answer = &report.Answer{
+			Round: anyNumber.Draw(t, "round"), Members: anyNumber.Draw(t, "members"),
+			Taken: rapid.SliceOfN(rapid.Map(anyName, toResource), 0, 3).Draw(t, "taken"),
+		}
 	}
 	return b
 })
@@ -105,6 +113,7 @@ var (
 				Resource: toResource(r), Kind: anyKind.Draw(t, "kind"), Since: anyTime.Draw(t, "since"), Deadline: anyTime.Draw(t, "deadline"),
 				Destination: report.Destination{Exchange: anyText.Draw(t, "exchange"), Key: anyText.Draw(t, "key")},
 				Holders:     rapid.IntRange(0, report.MaxHolders).Draw(t, "holders"),
+				Refusals:    rapid.IntRange(0, report.MaxRefusals).Draw(t, "refusals"),
 			}
 			copy(w.Trace.TraceID[:], rapid.SliceOfN(rapid.Byte(), 0, 16).Draw(t, "trace"))
 			copy(w.Trace.SpanID[:], rapid.SliceOfN(rapid.Byte(), 0, 8).Draw(t, "span"))

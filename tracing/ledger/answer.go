@@ -18,7 +18,7 @@ func (l *Ledger) Answer(now time.Time, q report.Question) report.Batch {
 		return l.everything(now)
 	}
 	l.taken.forget(now)
-	b := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round}}
+	b := report.Batch{Agent: l.agent, Answer: &report.Answer{Round: q.Round, Members: l.settled}}
 	for _, k := range q.Processes {
 		if p := l.procs[k.Activation]; p != nil && p.key == k && !p.stopped {
 			b.States = append(b.States, l.tell(p))

@@ -57,6 +57,8 @@ type Ledger struct {
 	taken   taken
 	members map[report.Member]struct{}
 	moved   bool                // members changed since the last heartbeat
+	beats   uint64              // heartbeats made
+	settled uint64              // the number of the first heartbeat with the present members; 0: there never were any
 	liars   map[string]struct{} // names of processes that answered while they claimed to be blocked
 	digest  report.Digest       // of the blocked states last numbered
 	spare   *hold               // for reuse
@@ -115,7 +117,7 @@ func (l *Ledger) Stop(now time.Time, p *Process, cause report.Cause) {
 	}
 	for _, q := range p.queues {
 		delete(l.members, report.Member{Key: p.key, Queue: q})
-		l.moved = true
+		l.move()
 	}
 	p.queues, p.stopped = nil, true
 	l.bury(p)
@@ -137,7 +139,7 @@ func (l *Ledger) Join(p *Process, queue string) {
 	default:
 		p.queues = append(p.queues, queue)
 		l.members[report.Member{Key: p.key, Queue: queue}] = struct{}{}
-		l.moved = true
+		l.move()
 	}
 }
 
@@ -150,13 +152,16 @@ func (l *Ledger) Leave(p *Process, queue string) {
 	if i := slices.Index(p.queues, queue); i >= 0 {
 		p.queues = slices.Delete(p.queues, i, i+1)
 		delete(l.members, report.Member{Key: p.key, Queue: queue})
-		l.moved = true
+		l.move()
 		if p.blocked() {
 			l.changed(p)
 			l.renew(p)
 		}
 	}
 }
+
+// move notes that the members are others than the last heartbeat told.
+func (l *Ledger) move() { l.moved, l.settled = true, l.beats+1 }
 
 // Due returns when Tick has something to do; zero if it has nothing.
 func (l *Ledger) Due() time.Time {

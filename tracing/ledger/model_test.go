@@ -167,6 +167,7 @@ func (m *model) actions() map[string]func(*rapid.T) {
 			m.l.Block(m.now, m.process(t), rapid.IntRange(1, len(waits)).Draw(t, "need"), waits...)
 		},
 		"vouch":    func(t *rapid.T) { m.l.Vouch(m.process(t), m.resource(t), m.holders(t)) },
+		"refused":  func(t *rapid.T) { m.l.Refused(m.process(t), m.resource(t)) },
 		"grant":    func(t *rapid.T) { m.l.Grant(m.now, m.process(t), m.resource(t)) },
 		"unblock":  func(t *rapid.T) { m.l.Unblock(m.now, m.process(t), m.cause(t)) },
 		"withdraw": func(t *rapid.T) { m.l.Withdraw(m.now, m.process(t), m.cause(t), m.resource(t)) },

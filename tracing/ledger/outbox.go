@@ -65,7 +65,8 @@ func (l *Ledger) Heartbeat(now time.Time) report.Batch {
 		p = next
 	}
 	l.moved = false
-	b.Heartbeat = &report.Heartbeat{Digest: l.digest, Members: l.sortedMembers()}
+	l.beats++
+	b.Heartbeat = &report.Heartbeat{Seq: l.beats, Digest: l.digest, Members: l.sortedMembers()}
 	return b
 }
 

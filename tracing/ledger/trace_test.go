@@ -18,7 +18,7 @@ import (
 //	at 50ms                  time goes on to this moment after the start
 //	start P [reentrant]      stop P      crash P
 //	block P [k of] r1 lock:l
-//	grant P r1    unblock P timeout    withdraw P cancelled r1
+//	refused P r1  grant P r1    unblock P timeout    withdraw P cancelled r1
 //	receive P r2 [via X:r1,P:r3] [again]      ~: a partial hop, as in ~P:r3
 //	handle P r2   answered P r2   abandon P r2
 //	hold P lock:l     release P lock:l     join P q     leave P q
@@ -87,6 +87,8 @@ func (s *script) act(t *testing.T, verb string, p *Process, args []string) strin
 		s.l.Stop(s.now, p, report.Crashed)
 	case "block":
 		return s.block(p, args)
+	case "refused":
+		s.l.Refused(p, r)
 	case "grant":
 		s.l.Grant(s.now, p, r)
 	case "unblock":
@@ -246,10 +248,14 @@ func printBatch(b report.Batch) string {
 		fmt.Fprintln(&out, printState(&b.States[i]))
 	}
 	if a := b.Answer; a != nil {
-		fmt.Fprintf(&out, "answer %d: unknown %v, taken %v\n", a.Round, a.Unknown, a.Taken)
+		fmt.Fprintf(&out, "answer %d: unknown %v, taken %v", a.Round, a.Unknown, a.Taken)
+		if a.Members > 0 {
+			fmt.Fprintf(&out, ", members as of heartbeat %d", a.Members)
+		}
+		out.WriteByte('\n')
 	}
 	if h := b.Heartbeat; h != nil {
-		fmt.Fprintf(&out, "heartbeat: %d blocked", h.Digest.Count)
+		fmt.Fprintf(&out, "heartbeat %d: %d blocked", h.Seq, h.Digest.Count)
 		if h.Complete {
 			out.WriteString(", complete")
 		}
@@ -281,6 +287,9 @@ func printState(s *report.State) string {
 	}
 	for i := range s.Waits {
 		parts = append(parts, string(s.Waits[i].Resource))
+		if n := s.Waits[i].Refusals; n > 0 {
+			parts = append(parts, fmt.Sprintf("(refused %d)", n))
+		}
 	}
 	if len(s.Holds) > 0 && !s.Addition {
 		parts = append(parts, "holding")

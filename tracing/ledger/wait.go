@@ -72,14 +72,15 @@ func sound(p *Process, waits []report.Wait) bool {
 	return true
 }
 
-// appendWaits leaves out destinations and figures that a report could not carry.
+// appendWaits leaves out destinations and figures that a report could not carry,
+// and counts refusals from here on.
 func appendWaits(to, waits []report.Wait) []report.Wait {
 	for _, w := range waits {
 		d := &w.Destination
 		if (d.Exchange != "" && !proper(d.Exchange, report.MaxName)) || (d.Key != "" && !proper(d.Key, report.MaxName)) {
 			*d = report.Destination{}
 		}
-		w.Holders = reportable(w.Holders)
+		w.Holders, w.Refusals = reportable(w.Holders), 0
 		to = append(to, w)
 	}
 	return to
@@ -97,6 +98,19 @@ func (l *Ledger) Vouch(p *Process, r report.Resource, holders int) {
 			w.Holders = holders
 			l.changed(p)
 			l.renew(p)
+		}
+	}
+}
+
+// Refused notes that p's own try for r, for which it waits, was refused once more.
+func (l *Ledger) Refused(p *Process, r report.Resource) {
+	if p == nil {
+		return
+	}
+	for i := range p.waits {
+		if w := &p.waits[i]; w.Resource == r && w.Refusals < report.MaxRefusals {
+			w.Refusals++
+			l.changed(p)
 		}
 	}
 }
