@@ -146,12 +146,24 @@ func (b *Blocking) Failed(i int) {
 // Vouch notes that so many processes can grant the i-th wait from now on. Say it
 // before another becomes one of them, and after one has ceased to be.
 func (b *Blocking) Vouch(i, holders int) {
+	b.amend(i, func(l *ledger.Ledger, r report.Resource) { l.Vouch(b.process.p, r, holders) })
+}
+
+// Refused notes that the process itself has tried to get what the i-th wait is
+// for, since it began, and was refused. It is for what is granted silently: space
+// in a queue of the broker.
+func (b *Blocking) Refused(i int) {
+	b.amend(i, func(l *ledger.Ledger, r report.Resource) { l.Refused(b.process.p, r) })
+}
+
+// amend says more of a wait that is not over.
+func (b *Blocking) amend(i int, say func(l *ledger.Ledger, r report.Resource)) {
 	if b == nil || i < 0 || i >= len(b.waits) {
 		return
 	}
 	b.process.do(func(l *ledger.Ledger, _ time.Time) {
 		if r := b.waits[i].Resource; !b.over && r != "" {
-			l.Vouch(b.process.p, r, holders)
+			say(l, r)
 		}
 	})
 }

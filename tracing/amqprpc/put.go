@@ -59,7 +59,9 @@ func (c *Conn) put(ctx context.Context, m *Message) error {
 	for errors.Is(err, errFull) {
 		select {
 		case <-retry.C:
-			err = c.putOnce(ctx, m)
+			if err = c.putOnce(ctx, m); errors.Is(err, errFull) {
+				wait.Refused(0)
+			}
 			retry.Reset(min(max(time.Since(began)/10, minRetryPut), maxRetryPut))
 		case <-ctx.Done():
 			err = ended(ctx)

@@ -51,6 +51,10 @@ func TestPutWaitsForSpace(t *testing.T) {
 			if len(s.Waits) != 1 || s.Waits[0].Kind != report.Buffer || s.Waits[0].Destination != (report.Destination{Key: queue}) {
 				t.Errorf("reported: %+v", s)
 			}
+			w.until("a refusal", func() bool {
+				s := process(reported(agent), "engine")
+				return len(s.Waits) == 1 && s.Waits[0].Refusals > 0
+			})
 			for _, want := range []string{"1", "2", "3"} {
 				var d amqp.Delivery
 				w.until("message "+want, func() (ok bool) {
