@@ -26,6 +26,7 @@ type agent struct {
 	consumed      map[string]struct{} // queues that are or were in members
 	asking        asking
 	missed        []*resource // for which its processes waited when it fell silent
+	doubting      int         // resources of whose doubts it is one
 }
 
 func (d *Detector) agent(id report.Agent) *agent {
@@ -158,7 +159,7 @@ func (d *Detector) expireLeases() {
 	for _, a := range d.agents {
 		silence := d.now.Sub(later(a.heard, a.mentioned))
 		switch {
-		case a.lost && len(a.nodes) == 0 && silence > graveTime:
+		case a.lost && len(a.nodes) == 0 && a.doubting == 0 && silence > graveTime:
 			delete(d.agents, a.id)
 			d.forgetMissed(a)
 			d.forgetLife(a)

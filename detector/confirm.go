@@ -67,7 +67,7 @@ func (r *round) proof(figures map[*queue]figures) (proven core, objection string
 // denial returns how the answers so far contradict the core, empty if they do
 // not. A nil round has no answers.
 func (r *round) denial() string {
-	if r == nil {
+	if r == nil || r.minutes.asked.IsZero() {
 		return ""
 	}
 	figures := r.figures()
@@ -118,7 +118,7 @@ func (r *round) edgeObjection(waiter string, w *coreWait, figures map[*queue]fig
 		if by := r.taken[w.Resource]; len(by) > 0 && r.taker(w) == nil {
 			return fmt.Sprintf("the request of %s was taken by %s", waiter, by[0].Name)
 		}
-		if w.doubtful() {
+		if r.doubts(w.on) {
 			return fmt.Sprintf("a consumer of the queue %s is gone that may have taken the request of %s", w.queue.name, waiter)
 		}
 		return figures[w.queue].objection(w.queue.name, r.counts[w.queue.name])

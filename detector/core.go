@@ -32,18 +32,12 @@ type coreWait struct {
 	inside  bool
 	queue   *queue // where the request lies if nobody is known to have taken it, or where there is no space
 	on      *resource
-	doubt   bool      // whether it still lay there could not be known when the core was found
 	holders *grantors // the queue's members if queue is set
 }
 
 // untaken reports whether something lies in a queue that nobody is known to have taken.
 // Otherwise the wait is for space in the queue, if there is one.
 func (w *coreWait) untaken() bool { return w.queue != nil && w.Kind != report.Buffer }
-
-// doubtful reports whether it cannot be known that what lies in a queue still does,
-// or could not when the core was found: the agent that cast the doubt may be back
-// since, and was not asked.
-func (w *coreWait) doubtful() bool { return w.doubt || len(w.on.doubts) > 0 }
 
 func compareNodes(a, b *node) int {
 	return cmp.Or(
@@ -81,7 +75,7 @@ func (d *Detector) coreOf(vertices []waitfor.Process) core {
 	enclosed := make(asked[bool])
 	for i := range c {
 		for _, t := range c[i].node.shown.waits {
-			w := coreWait{Wait: t.wait, queue: t.on.untaken(), on: t.on, doubt: len(t.on.doubts) > 0, holders: t.on.grantors()}
+			w := coreWait{Wait: t.wait, queue: t.on.untaken(), on: t.on, holders: t.on.grantors()}
 			w.inside = enclosed.of(w.holders, func(g *grantors) bool { return len(g.nodes) > 0 && !slices.ContainsFunc(g.nodes, outside) })
 			if w.queue != nil {
 				w.inside = w.inside && len(w.queue.unknown) == 0

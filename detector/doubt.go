@@ -20,10 +20,21 @@ func (d *Detector) doubt(a *agent) {
 }
 
 func (r *resource) doubt(a *agent) {
+	if _, known := r.doubts[a]; known {
+		return
+	}
 	if r.doubts == nil {
 		r.doubts = make(map[*agent]struct{})
 	}
 	r.doubts[a] = struct{}{}
+	a.doubting++
+}
+
+func (r *resource) trust(a *agent) {
+	if _, doubted := r.doubts[a]; doubted {
+		delete(r.doubts, a)
+		a.doubting--
+	}
 }
 
 // heldBeyond reports whether somebody is known to have taken the request whose
@@ -41,7 +52,7 @@ func (r *resource) heldBeyond(a *agent) bool {
 // trust takes the doubts back: the agent was silent, not dead.
 func (d *Detector) trust(a *agent) {
 	for _, r := range d.resources {
-		delete(r.doubts, a)
+		r.trust(a)
 	}
 }
 

@@ -290,6 +290,9 @@ func (d *Detector) forgetIdle() {
 		}
 		d.graph.RemoveResource(r.vertex)
 		delete(d.resources, r.name)
+		for a := range r.doubts {
+			r.trust(a)
+		}
 		if q := r.queue; q != nil {
 			delete(q.waiters, r)
 			d.collectQueue(q)

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -51,7 +52,7 @@ func (r *round) written(proven core, figures map[*queue]figures, now time.Time) 
 		t.note(&proven[i])
 	}
 	t.waited = distinct(t.waited)
-	p := &proof.Proof{Round: r.id, Begun: r.minutes.begun.UTC(), Asked: r.minutes.asked.UTC(), Concluded: now.UTC()}
+	p := &proof.Proof{Round: r.id, Begun: r.wall(r.minutes.begun), Asked: r.wall(r.minutes.asked), Concluded: r.wall(now)}
 	for i := range r.core {
 		if _, ok := t.proven[r.core[i].node]; ok {
 			p.Members = append(p.Members, t.member(&r.core[i]))
@@ -61,6 +62,12 @@ func (r *round) written(proven core, figures map[*queue]figures, now time.Time) 
 	p.Answers = t.answersTo(p.Replies)
 	p.Queues = t.counted()
 	return p
+}
+
+// wall returns a time of the round as the wall clock that it began by would have told
+// it, so that the times of a proof are in order if that clock was set meanwhile.
+func (r *round) wall(at time.Time) time.Time {
+	return r.minutes.begun.UTC().Add(at.Sub(r.minutes.begun))
 }
 
 // note takes down what a member waits for and who holds it.
@@ -138,7 +145,7 @@ func (t *testimony) opening(m *coreMember, w *coreWait) string {
 	if h := t.free.of(w.holders, t.unproven); h != nil {
 		return h.key.Process + " may go on"
 	}
-	return t.edgeObjection(m.node.key.Process, w, t.figures)
+	return cmp.Or(t.edgeObjection(m.node.key.Process, w, t.figures), t.witnessObjection(w))
 }
 
 // unproven returns the first of some processes that is not proven to be stuck.
@@ -164,7 +171,7 @@ func (t *testimony) replies() []string {
 func (t *testimony) answersTo(replies []string) []proof.Answer {
 	all := make([]proof.Answer, 0, len(t.minutes.answered))
 	for a, at := range t.minutes.answered {
-		answer := proof.Answer{Agent: a.String(), Round: t.id, At: at.UTC()}
+		answer := proof.Answer{Agent: a.String(), Round: t.id, At: t.wall(at)}
 		for _, name := range t.minutes.taken[a] {
 			if _, asked := slices.BinarySearch(replies, string(name)); asked {
 				answer.Taken = append(answer.Taken, string(name))
@@ -183,7 +190,7 @@ func (t *testimony) counted() []proof.Queue {
 		c := t.counts[q.name]
 		all = append(all, proof.Queue{
 			Name: q.name, Consumers: consumers,
-			Round: c.Round, At: t.minutes.counted[q.name].UTC(), Counted: c.Consumers, Ready: c.Ready,
+			Round: c.Round, At: t.wall(t.minutes.counted[q.name]), Counted: c.Consumers, Ready: c.Ready,
 		})
 	}
 	slices.SortFunc(all, func(a, b proof.Queue) int { return strings.Compare(a.Name, b.Name) })

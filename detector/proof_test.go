@@ -2,6 +2,7 @@ package detector_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/waitgraph/waitgraph/detector"
@@ -35,5 +36,15 @@ func verifyProofs(t *testing.T, effects []detector.Effect) {
 		if checked, err := read.Check(); err != nil {
 			t.Errorf("the proof is wrong: %v; checked before that: %q\n%s", err, checked, data)
 		}
+		if a.Verdict.Reason != "" && !leavesOpen(v.Proof) {
+			t.Errorf("nothing is open in the proof, although %s\n%s", a.Verdict.Reason, data)
+		}
 	}
+}
+
+// leavesOpen reports whether a proof does without some wait.
+func leavesOpen(p *proof.Proof) bool {
+	return slices.ContainsFunc(p.Members, func(m proof.Member) bool {
+		return slices.ContainsFunc(m.Edges, func(e proof.Edge) bool { return e.Open != "" })
+	})
 }

@@ -30,15 +30,14 @@ type round struct {
 	answers map[report.Key]report.State
 	taken   map[report.Resource][]report.Agent // requests that were taken, and by whose processes
 	failed  map[report.Agent]*agent            // could not be asked
+	doubted map[*resource]struct{}             // when the agents were asked
 	counts  map[string]*QueueCounted           // by queue; nil until counted
 	minutes minutes
 }
 
 // ask begins a round about a verdict's core and drops the one under way.
 func (d *Detector) ask(v *verdict) {
-	if v.round != nil {
-		delete(d.rounds, v.round.id)
-	}
+	d.drop(v)
 	d.lastID++
 	r := &round{
 		id: d.lastID, verdict: v, core: v.core,
@@ -46,20 +45,25 @@ func (d *Detector) ask(v *verdict) {
 		failed:  make(map[report.Agent]*agent),
 		answers: make(map[report.Key]report.State),
 		taken:   make(map[report.Resource][]report.Agent),
+		doubted: make(map[*resource]struct{}),
 		counts:  make(map[string]*QueueCounted),
 		minutes: newMinutes(d.now),
 	}
 	d.rounds[r.id], v.round = r, r
 	r.young = d.young() && r.untaken()
-	r.witnesses = d.witnesses(r)
-	for _, a := range r.witnesses {
-		r.silent[a] = d.agents[a]
-	}
 	for _, name := range r.queues() {
 		r.counts[name] = nil
 	}
 	d.count(r)
 	d.interrogate(r)
+}
+
+// drop ends the round under way about a verdict, if there is one, with nothing said.
+func (d *Detector) drop(v *verdict) {
+	if v.round != nil {
+		delete(d.rounds, v.round.id)
+		v.round = nil
+	}
 }
 
 // interrogate asks the agents once all queues are counted, never before: a member
@@ -70,9 +74,28 @@ func (d *Detector) interrogate(r *round) {
 		return
 	}
 	r.minutes.asked = d.now
+	for _, m := range r.core {
+		for _, w := range m.waits {
+			if len(w.on.doubts) > 0 {
+				r.doubted[w.on] = struct{}{}
+			}
+		}
+	}
+	r.witnesses = d.witnesses(r)
+	for _, a := range r.witnesses {
+		r.silent[a] = d.agents[a]
+	}
 	for _, a := range r.witnesses {
 		d.inquire(r.silent[a], r)
 	}
+}
+
+// doubts reports whether it cannot be known that a request still lies in its queue,
+// or could not when the agents were asked: who cast the doubt may be back since, and
+// was not among them.
+func (r *round) doubts(on *resource) bool {
+	_, then := r.doubted[on]
+	return then || len(on.doubts) > 0
 }
 
 // count has the queues counted that are not, and says when the round is to be
@@ -91,8 +114,9 @@ func (d *Detector) count(r *round) {
 	}
 }
 
-// roundTime is how long a round may last: what is said later of its beginning is
-// old, and agents do not remember for ever what they have taken.
+// roundTime is how long the counting of a round may last, and then its asking: what
+// is said later of its beginning is old, and agents do not remember for ever what
+// they have taken.
 const roundTime = 10 * time.Second
 
 // askAgain goes on with the asking about a verdict. While the round under way can
@@ -105,7 +129,7 @@ func (d *Detector) askAgain(v *verdict) {
 		return
 	}
 	v.reason = r.missing()
-	if r.young || d.now.Sub(r.minutes.begun) >= roundTime {
+	if r.young || d.now.Sub(later(r.minutes.begun, r.minutes.asked)) >= roundTime {
 		d.ask(v)
 		return
 	}

@@ -152,7 +152,9 @@ func (d *Detector) follow(v *verdict, c core) *verdict {
 	}
 	d.setCore(v, c)
 	switch {
-	case same && !moved, c.within(v.proven):
+	case c.within(v.proven):
+		d.drop(v) // what it is about is gone
+	case same && !moved:
 	case v.round == nil:
 		v.asks = 0
 		d.ask(v)
@@ -291,10 +293,7 @@ func (c core) freed() (cause, reason string) {
 
 // remove takes a verdict off the standing ones.
 func (d *Detector) remove(v *verdict) {
-	if v.round != nil {
-		delete(d.rounds, v.round.id)
-		v.round = nil
-	}
+	d.drop(v)
 	delete(d.verdicts, v.id)
 	v.disown()
 }
