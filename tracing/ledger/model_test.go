@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -14,82 +13,6 @@ import (
 	"github.com/waitgraph/waitgraph/detector/report"
 )
 
-// receiver is a detector's memory at its plainest: what report says about
-// epochs, numbers and additions, and nothing else.
-type receiver struct {
-	states map[report.Key]*known
-}
-
-type known struct {
-	epoch, seq, base uint64
-	waits            []report.Resource
-	holds            map[report.Resource]struct{}
-}
-
-func (r *receiver) take(s report.State) {
-	k := r.states[s.Key]
-	if k == nil {
-		k = new(known)
-		r.states[s.Key] = k
-	}
-	switch {
-	case s.Addition && (s.Epoch != k.epoch || s.Seq <= k.base):
-		return
-	case s.Addition:
-		k.seq = max(k.seq, s.Seq)
-	case s.Seq <= k.base:
-		return
-	default:
-		*k = known{epoch: s.Epoch, seq: s.Seq, base: s.Seq, holds: make(map[report.Resource]struct{})}
-		for i := range s.Waits {
-			k.waits = append(k.waits, s.Waits[i].Resource)
-		}
-	}
-	for i := range s.Holds {
-		k.holds[s.Holds[i].Resource] = struct{}{}
-	}
-}
-
-func (r *receiver) takeAll(b report.Batch) {
-	for _, s := range b.States {
-		r.take(s)
-	}
-}
-
-func (r *receiver) digest() (d report.Digest) {
-	for k, s := range r.states {
-		if len(s.waits) > 0 {
-			d.Add(k, s.epoch, s.seq)
-		}
-	}
-	return d
-}
-
-// differs compares what is known of the blocked processes with a ledger of
-// which everything has been collected.
-func (r *receiver) differs(l *Ledger) error {
-	for _, p := range l.procs {
-		if !p.blocked() || p.in(pendingSlot) {
-			continue
-		}
-		k := r.states[p.key]
-		if k == nil || k.epoch != p.epoch || len(k.waits) != len(p.waits) || len(k.holds) != len(p.holds) {
-			return fmt.Errorf("%v is %+v, known is %+v", p.key, p, k)
-		}
-		for i, r := range k.waits {
-			if p.waits[i].Resource != r {
-				return fmt.Errorf("%v waits for %v, known is %v", p.key, p.waits, k.waits)
-			}
-		}
-		for r := range p.holds {
-			if _, ok := k.holds[r]; !ok {
-				return fmt.Errorf("%v holds %s unknown to the receiver", p.key, r)
-			}
-		}
-	}
-	return nil
-}
-
 // model drives a ledger at random.
 type model struct {
 	l     *Ledger
@@ -98,12 +21,13 @@ type model struct {
 	// One detector hears what is published, another asks besides.
 	listener, asker receiver
 	published       []report.State
+	beats           uint64
 }
 
 func newModel() *model {
 	return &model{
 		l: New(report.Agent{Name: "a", Incarnation: 1}, Config{}), now: begin,
-		listener: receiver{make(map[report.Key]*known)}, asker: receiver{make(map[report.Key]*known)},
+		listener: receiver{states: make(map[report.Key]*known)}, asker: receiver{states: make(map[report.Key]*known)},
 	}
 }
 
@@ -113,6 +37,9 @@ func (m *model) publish(t *rapid.T, b report.Batch) {
 	m.listener.takeAll(b)
 	m.asker.takeAll(b)
 	if h := b.Heartbeat; h != nil {
+		if m.beats++; h.Seq != m.beats {
+			t.Fatalf("heartbeat %d has the number %d", m.beats, h.Seq)
+		}
 		if got := m.listener.digest(); got != h.Digest {
 			t.Fatalf("the listener knows %+v, the heartbeat says %+v", got, h.Digest)
 		}
@@ -143,10 +70,23 @@ func (m *model) kind(t *rapid.T) report.Kind {
 	return rapid.SampledFrom([]report.Kind{report.Reply, report.Reply, report.Reply, report.Lock, report.Buffer, report.Item}).Draw(t, "kind")
 }
 
+func (m *model) queue(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"q1", "q2"}).Draw(t, "queue")
+}
+
 func (m *model) holders(t *rapid.T) int { return rapid.IntRange(0, 2).Draw(t, "holders") }
 
 func (m *model) cause(t *rapid.T) report.Cause {
 	return rapid.SampledFrom([]report.Cause{report.Granted, report.TimedOut, report.Cancelled}).Draw(t, "cause")
+}
+
+// membersKnown: whoever has heard the heartbeat that an answer names knows the
+// members.
+func (m *model) membersKnown(t *rapid.T, a *report.Answer) {
+	known := slices.Equal(m.asker.members, m.l.sortedMembers())
+	if heard := m.asker.beat >= a.Members; heard && !known || !heard && !m.l.Dirty() {
+		t.Fatalf("members %v, known as of heartbeat %d %v, told by %d", m.l.sortedMembers(), m.asker.beat, m.asker.members, a.Members)
+	}
 }
 
 func (m *model) actions() map[string]func(*rapid.T) {
@@ -186,6 +126,8 @@ func (m *model) actions() map[string]func(*rapid.T) {
 		"abandon":  func(t *rapid.T) { m.l.Abandon(m.process(t), m.resource(t)) },
 		"hold":     func(t *rapid.T) { m.l.Hold(m.process(t), m.resource(t), m.kind(t)) },
 		"release":  func(t *rapid.T) { m.l.Release(m.process(t), m.resource(t)) },
+		"join":     func(t *rapid.T) { m.l.Join(m.process(t), m.queue(t)) },
+		"leave":    func(t *rapid.T) { m.l.Leave(m.process(t), m.queue(t)) },
 		"later": func(t *rapid.T) {
 			m.now = m.now.Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "ms")) * time.Millisecond)
 			m.l.Tick(m.now)
@@ -199,6 +141,7 @@ func (m *model) actions() map[string]func(*rapid.T) {
 				b := m.l.Answer(m.now, report.Question{Processes: []report.Key{p.key}})
 				m.valid(t, b)
 				m.asker.takeAll(b)
+				m.membersKnown(t, b.Answer)
 			}
 		},
 		"everything": func(t *rapid.T) { m.publish(t, m.l.Answer(m.now, report.Question{Everything: true})) },
@@ -321,7 +264,7 @@ func anyOrder(t *rapid.T, m *model) {
 	twice := append(slices.Clone(m.published), m.published...)
 	rng.Shuffle(len(twice), func(i, j int) { twice[i], twice[j] = twice[j], twice[i] })
 	var late []report.State
-	shuffled := receiver{make(map[report.Key]*known)}
+	shuffled := receiver{states: make(map[report.Key]*known)}
 	for _, s := range twice {
 		if s.Addition {
 			late = append(late, s)

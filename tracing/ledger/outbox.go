@@ -101,7 +101,8 @@ func (l *Ledger) number(p *Process) {
 // publish makes the report that all detectors are sent next. It is an addition
 // if p has only grown since the last one, and that was the one before. Of a
 // process that has begun to wait again, uncontended, it tells only how the
-// reported wait ended. It takes the hops that it carries from the batch's.
+// reported wait ended, in an epoch between the two: receivers ignore what is older
+// than they know. It takes the hops that it carries from the batch's.
 func (l *Ledger) publish(p *Process, hops *int) report.State {
 	if p.notable {
 		l.pending.remove(p)
@@ -110,7 +111,7 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	var s report.State
 	switch {
 	case p.in(pendingSlot):
-		s = report.State{Key: p.key, Epoch: p.ended.Epoch, Seq: p.seq, Breach: p.breach, Ended: p.end()}
+		s = report.State{Key: p.key, Epoch: p.epoch - 1, Seq: p.seq, Breach: p.breach, Ended: p.end()}
 	case p.blocked() && p.public == p.epoch && !p.whole && p.seq == p.published+1:
 		s = report.State{Key: p.key, Epoch: p.epoch, Seq: p.seq, Addition: true, Breach: p.breach, Holds: p.freshHolds(hops)}
 	default:

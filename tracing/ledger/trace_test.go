@@ -21,6 +21,7 @@ import (
 //	refused P r1  grant P r1    unblock P timeout    withdraw P cancelled r1
 //	receive P r2 [via X:r1,P:r3] [again]      ~: a partial hop, as in ~P:r3
 //	handle P r2   answered P r2   abandon P r2
+//	vouch P r1 2
 //	hold P lock:l     release P lock:l     join P q     leave P q
 //
 // and print what it reports:
@@ -87,6 +88,9 @@ func (s *script) act(t *testing.T, verb string, p *Process, args []string) strin
 		s.l.Stop(s.now, p, report.Crashed)
 	case "block":
 		return s.block(p, args)
+	case "vouch":
+		holders, _ := strconv.Atoi(args[1])
+		s.l.Vouch(p, r, holders)
 	case "refused":
 		s.l.Refused(p, r)
 	case "grant":
