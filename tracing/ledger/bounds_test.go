@@ -121,6 +121,8 @@ func TestNilAndStopped(t *testing.T) {
 	for _, p := range []*Process{nil, stopped} {
 		l.Block(begin, p, 1, waitFor("w"))
 		l.Grant(begin, p, "w")
+		l.Vouch(p, "w", 1)
+		l.Refused(p, "w")
 		l.Withdraw(begin, p, report.Granted, "w")
 		l.Unblock(begin, p, report.Granted)
 		l.Receive(begin, p, Request{Reply: "r", Redelivered: true})
@@ -181,5 +183,36 @@ func BenchmarkQueuedRequest(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		l.Receive(begin, p, Request{Reply: reply(i)})
 		l.Collect(begin, 1)
+	}
+}
+
+// What comes and goes while nobody collects leaves nothing behind: there is
+// nothing left to be said of it.
+func TestOutagesLeaveNothingBehind(t *testing.T) {
+	const many = 10
+	l := New(report.Agent{Name: "a", Incarnation: 1}, Config{MaxProcesses: 2})
+	p := l.Start("p", true)
+	for i := range many {
+		l.Block(begin, p, 1, waitFor(reply(0)))
+		l.Receive(begin, p, Request{Reply: reply(1 + i)})
+		nested, _ := l.Receive(begin, p, Request{Reply: "inner", Chain: hops{{Key: p.key, Epoch: p.epoch, Reply: reply(0)}}})
+		if nested == nil {
+			t.Fatalf("request %d of its own chain is not observed", i)
+		}
+		l.Stop(begin, nested, report.Cancelled)
+		l.Grant(begin, p, reply(0))
+		q := l.Start("q", false)
+		if q == nil {
+			t.Fatalf("process %d is not observed", i)
+		}
+		l.Block(begin, q, 1, report.Wait{Resource: "lock", Kind: report.Lock})
+		l.Unblock(begin, q, report.Granted)
+		l.Stop(begin, q, report.Cancelled)
+		if err := l.checkInvariants(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s := l.Stats(); s.Processes != 1 || s.Dirty != 0 || l.Dirty() {
+		t.Errorf("left behind: %+v", s)
 	}
 }

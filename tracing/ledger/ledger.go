@@ -120,6 +120,9 @@ func (l *Ledger) Stop(now time.Time, p *Process, cause report.Cause) {
 		l.move()
 	}
 	p.queues, p.stopped = nil, true
+	if p.seq == 0 && !p.breach { // nobody has heard of it
+		l.dirty.remove(p)
+	}
 	l.bury(p)
 }
 

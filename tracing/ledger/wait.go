@@ -194,8 +194,11 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 	if p.numbered == p.epoch {
 		p.ended = report.End{Epoch: p.epoch, Cause: cause}
 	}
-	if p.numbered != 0 || p.public != 0 {
+	switch {
+	case p.numbered != 0 || p.public != 0:
 		l.report(p)
+	case !p.notable:
+		l.dirty.remove(p)
 	}
 }
 
