@@ -11,8 +11,9 @@
 //
 // A process that blocks is reported at once if that is contention: requests
 // wait behind it, it holds a lock, a permit or a buffer, or it waits for anything
-// but replies and items. So is a blocked process that receives a request, and a request that
-// the broker delivers again. Any other wait is reported once it has lasted for
+// but replies and items. So is a blocked process that receives a request, and any
+// process that receives one that the broker delivers again, until it has it no
+// more: somebody else may be taken for its holder. Any other wait is reported once it has lasted for
 // Config.ReportAfter. A wait that ends before is never heard of.
 //
 // A report of a blocked process carries the call chains of all requests that it

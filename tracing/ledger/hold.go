@@ -81,6 +81,9 @@ func (l *Ledger) Receive(_ time.Time, p *Process, r Request) (by *Process, close
 	}
 	h.chain, h.queued, h.closes, h.shared = r.Chain, true, closes, r.Redelivered
 	p.queued++
+	if h.shared {
+		p.shared++
+	}
 	if closes {
 		l.stats.Closed++
 	}
@@ -255,13 +258,16 @@ func (l *Ledger) drop(p *Process, h *hold) {
 	if h.owned() {
 		p.owned--
 	}
+	if h.shared {
+		p.shared--
+	}
+	p.dropped = p.blocked()
 	switch {
-	case p.blocked():
-		p.dropped = true
-		l.changed(p)
-	case p.exposed:
+	case h.shared && p.exposed:
 		p.notable = true
 		l.report(p)
+	case p.blocked():
+		l.changed(p)
 	}
 	if h.fresh {
 		h.gone = true

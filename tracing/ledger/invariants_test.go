@@ -31,7 +31,7 @@ func (l *Ledger) checkInvariants() error {
 }
 
 func (l *Ledger) checkProcess(p *Process) error {
-	queued, owned := 0, 0
+	queued, owned, shared := 0, 0, 0
 	for r, h := range p.holds {
 		if h.queued {
 			queued++
@@ -39,14 +39,17 @@ func (l *Ledger) checkProcess(p *Process) error {
 		if h.owned() {
 			owned++
 		}
+		if h.shared {
+			shared++
+		}
 		if h.resource != r || h.gone {
 			return fmt.Errorf("hold of %s: %+v", r, h)
 		}
 	}
 	told := p.numbered == 0 || p.numbered == p.epoch && p.blocked()
 	switch {
-	case queued != p.queued, owned != p.owned:
-		return fmt.Errorf("%d queued, %d owned, counted %d and %d", queued, owned, p.queued, p.owned)
+	case queued != p.queued, owned != p.owned, shared != p.shared:
+		return fmt.Errorf("%d queued, %d owned, %d shared, counted %d, %d and %d", queued, owned, shared, p.queued, p.owned, p.shared)
 	case p.blocked() && (p.need < 1 || p.need > len(p.waits)):
 		return fmt.Errorf("needs %d of %d", p.need, len(p.waits))
 	case p.in(pendingSlot) && (!p.blocked() || p.numbered == p.epoch || p.public == p.epoch):

@@ -90,7 +90,7 @@ func (l *Ledger) number(p *Process) {
 		l.digest.Remove(p.key, p.numbered, p.seq)
 	}
 	p.seq++
-	p.stale, p.numbered = false, 0
+	p.stale, p.numbered, p.exposed = false, 0, !p.blocked() && p.shared > 0
 	if p.blocked() && !p.in(pendingSlot) {
 		p.numbered = p.epoch
 		l.digest.Add(p.key, p.epoch, p.seq)
@@ -125,7 +125,6 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	clear(p.fresh)
 	p.fresh, p.whole, p.notable = p.fresh[:0], false, false
 	p.published, p.public = p.seq, p.numbered
-	p.exposed = !p.blocked() && len(s.Holds) > 0
 	return s
 }
 

@@ -25,6 +25,7 @@ type Process struct {
 	holds  map[report.Resource]*hold
 	queued int      // requests that wait behind the one being handled
 	owned  int      // locks and permits
+	shared int      // that others may be taken for the holder of
 	nested int      // processes that served a request of this one's own chain
 	queues []string // that it consumes
 
@@ -33,10 +34,10 @@ type Process struct {
 	stale    bool       // p is not as report seq told
 	numbered uint64     // the epoch of report seq if that told of waits, else 0
 	ended    report.End // of the last epoch that was numbered and is over
+	exposed  bool       // report seq told of holds although p was active
 	// Publication.
 	published uint64  // the last seq that all detectors were sent
 	public    uint64  // the epoch of that report if it told of waits, else 0
-	exposed   bool    // that report told of holds although p was active
 	whole     bool    // more than fresh has changed since
 	fresh     []*hold // taken since
 	notable   bool    // worth a report even if p is active by then

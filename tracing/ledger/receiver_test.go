@@ -63,29 +63,64 @@ func (r *receiver) digest() (d report.Digest) {
 	return d
 }
 
-// differs compares what is known of the blocked processes and the consumers
-// with a ledger of which everything has been collected.
+// differs compares what is known with a ledger of which everything has been
+// collected: of the blocked processes everything, of others who holds what others
+// may be taken for the holder of.
 func (r *receiver) differs(l *Ledger) error {
 	if !slices.Equal(r.members, l.sortedMembers()) {
 		return fmt.Errorf("the members are %v, known are %v", l.sortedMembers(), r.members)
 	}
+	for key, k := range r.states {
+		if l.procs[key.Activation] == nil && len(k.waits)+len(k.holds) > 0 {
+			return fmt.Errorf("%v is gone, known is %+v", key, k)
+		}
+	}
 	for _, p := range l.procs {
+		differs := r.differsOnBlocked
 		if !p.blocked() || p.in(pendingSlot) {
-			continue
+			differs = r.differsOnActive
 		}
-		k := r.states[p.key]
-		if k == nil || k.epoch != p.epoch || len(k.waits) != len(p.waits) || len(k.holds) != len(p.holds) {
-			return fmt.Errorf("%v is %+v, known is %+v", p.key, p, k)
+		if err := differs(p); err != nil {
+			return err
 		}
-		for i, r := range k.waits {
-			if p.waits[i].Resource != r {
-				return fmt.Errorf("%v waits for %v, known is %v", p.key, p.waits, k.waits)
-			}
+	}
+	return nil
+}
+
+func (r *receiver) differsOnActive(p *Process) error {
+	k := r.states[p.key]
+	if k == nil {
+		k = new(known)
+	}
+	if len(k.waits) > 0 {
+		return fmt.Errorf("%v waits for nothing that was to be told, known is %v", p.key, k.waits)
+	}
+	for r, h := range p.holds {
+		if _, ok := k.holds[r]; ok != h.shared {
+			return fmt.Errorf("%v holds %+v, known are %v", p.key, h, k.holds)
 		}
-		for r := range p.holds {
-			if _, ok := k.holds[r]; !ok {
-				return fmt.Errorf("%v holds %s unknown to the receiver", p.key, r)
-			}
+	}
+	for r := range k.holds {
+		if p.holds[r] == nil {
+			return fmt.Errorf("%v does not hold %s", p.key, r)
+		}
+	}
+	return nil
+}
+
+func (r *receiver) differsOnBlocked(p *Process) error {
+	k := r.states[p.key]
+	if k == nil || k.epoch != p.epoch || len(k.waits) != len(p.waits) || len(k.holds) != len(p.holds) {
+		return fmt.Errorf("%v is %+v, known is %+v", p.key, p, k)
+	}
+	for i, r := range k.waits {
+		if p.waits[i].Resource != r {
+			return fmt.Errorf("%v waits for %v, known is %v", p.key, p.waits, k.waits)
+		}
+	}
+	for r := range p.holds {
+		if _, ok := k.holds[r]; !ok {
+			return fmt.Errorf("%v holds %s unknown to the receiver", p.key, r)
 		}
 	}
 	return nil

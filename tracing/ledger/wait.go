@@ -197,9 +197,10 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 	switch {
 	case p.numbered != 0 || p.public != 0:
 		l.report(p)
-	case !p.notable:
+	case p.shared == 0 && !p.notable:
 		l.dirty.remove(p)
 	}
+	p.notable = p.notable || p.shared > 0 && p.in(dirtySlot)
 }
 
 // renew begins another epoch with the same waits.
