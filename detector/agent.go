@@ -20,6 +20,7 @@ type agent struct {
 	synced        bool      // its last digest matched
 	agreed        time.Time // when a digest last matched
 	pulled        time.Time
+	beat          uint64        // the latest heartbeat; what an earlier one says is old
 	digest        report.Digest // of its blocked nodes
 	nodes         map[*node]struct{}
 	members       map[report.Member]struct{}
@@ -67,7 +68,8 @@ func (d *Detector) report(b *report.Batch) {
 	if b.Answer != nil {
 		d.hearOf(a, b.Answer.Round, func(r *round) { r.answered(d.now, b) })
 	}
-	if b.Heartbeat != nil {
+	if h := b.Heartbeat; h != nil && h.Seq > a.beat {
+		a.beat = h.Seq
 		d.heartbeat(a, b)
 	}
 }

@@ -21,6 +21,7 @@ func (d *Detector) conclude(r *round) {
 		d.ask(v)
 		return
 	}
+	v.noteRefusals(r)
 	before, figures := v.reason, r.figures()
 	proven, objection := r.proof(figures)
 	v.reason = objection
@@ -52,7 +53,7 @@ func (r *round) proof(figures map[*queue]figures) (proven core, objection string
 		m.waits = slices.Clone(m.waits)
 		for j := range m.waits {
 			if w := &m.waits[j]; w.inside {
-				o := cmp.Or(r.edgeObjection(m.node.key.Process, w, figures), r.witnessObjection(w))
+				o := r.openness(m, w, figures)
 				w.inside = o == ""
 				objection = cmp.Or(objection, o)
 			}
@@ -80,7 +81,7 @@ func (r *round) denial() string {
 			return o
 		}
 		for _, w := range m.inside() {
-			if o := r.edgeObjection(m.node.key.Process, &w, figures); o != "" {
+			if o := r.edgeObjection(m, &w, figures); o != "" {
 				return o
 			}
 		}
@@ -112,8 +113,22 @@ func (r *round) memberObjection(m *coreMember) string {
 	return ""
 }
 
+// openness says why nothing can hang on a wait, empty if something can.
+func (r *round) openness(m *coreMember, w *coreWait, figures map[*queue]figures) string {
+	return cmp.Or(r.edgeObjection(m, w, figures), r.spaceObjection(m, w), r.witnessObjection(w))
+}
+
+// spaceObjection says whether there may be the space that somebody waits for.
+func (r *round) spaceObjection(m *coreMember, w *coreWait) string {
+	if _, refused := r.refused[space{m.node, w.Resource}]; !w.isSpace() || refused {
+		return ""
+	}
+	return fmt.Sprintf("%s has not found the queue %s full again since it was first asked", m.node.key.Process, w.queue.name)
+}
+
 // edgeObjection checks the far end of one wait.
-func (r *round) edgeObjection(waiter string, w *coreWait, figures map[*queue]figures) string {
+func (r *round) edgeObjection(m *coreMember, w *coreWait, figures map[*queue]figures) string {
+	waiter := m.node.key.Process
 	if w.queue != nil {
 		if by := r.taken[w.Resource]; len(by) > 0 && r.taker(w) == nil {
 			return fmt.Sprintf("the request of %s was taken by %s", waiter, by[0].Name)
@@ -196,8 +211,9 @@ func (r *round) witnessObjection(w *coreWait) string {
 
 // figures are what the broker must say of a queue if a core is right about it.
 type figures struct {
-	untaken int // requests of the core that nobody has taken, by the answers so far
-	members int // consumers that are known
+	untaken int   // requests of the core that nobody has taken, by the answers so far
+	members int   // consumers that are known
+	untold  *node // one of them whose agent has still to say what it consumes by now
 }
 
 // figures returns those of the queues that the core waits for.
@@ -208,7 +224,10 @@ func (r *round) figures() map[*queue]figures {
 			if !w.inside || w.queue == nil {
 				continue
 			}
-			f := figures{all[w.queue].untaken, len(w.holders.nodes)}
+			f, known := all[w.queue]
+			if !known {
+				f = figures{members: len(w.holders.nodes), untold: r.untold(w.holders)}
+			}
 			if len(r.taken[w.Resource]) == 0 && w.untaken() {
 				f.untaken++
 			}
@@ -218,6 +237,17 @@ func (r *round) figures() map[*queue]figures {
 	return all
 }
 
+// untold returns the first of some processes whose agent has answered that what they
+// consume is not what its last heartbeat here said.
+func (r *round) untold(g *grantors) *node {
+	for _, n := range g.nodes {
+		if n.agent.beat < r.members[n.key.Agent] {
+			return n
+		}
+	}
+	return nil
+}
+
 // objection holds the broker's figures for a queue against what is known of it.
 func (f figures) objection(name string, c *QueueCounted) string {
 	switch {
@@ -225,6 +255,8 @@ func (f figures) objection(name string, c *QueueCounted) string {
 		return "" // not counted yet: says nothing so far
 	case c.Err != "":
 		return fmt.Sprintf("the broker does not count the queue %s: %s", name, c.Err)
+	case f.untold != nil:
+		return fmt.Sprintf("the agent %s has still to say what %s consumes by now", f.untold.key.Agent.Name, f.untold.key.Process)
 	case c.Consumers != f.members:
 		return fmt.Sprintf("the queue %s has %d consumers, of which %d are known", name, c.Consumers, f.members)
 	case c.Ready < f.untaken:

@@ -36,8 +36,7 @@ type coreWait struct {
 }
 
 // untaken reports whether something lies in a queue that nobody is known to have taken.
-// Otherwise the wait is for space in the queue, if there is one.
-func (w *coreWait) untaken() bool { return w.queue != nil && w.Kind != report.Buffer }
+func (w *coreWait) untaken() bool { return w.queue != nil && !w.isSpace() }
 
 func compareNodes(a, b *node) int {
 	return cmp.Or(

@@ -257,7 +257,11 @@ func (d *Detector) showWaits(n *node, need int, waits []report.Wait) {
 	}
 }
 
-func sameWait(t target, w report.Wait) bool { return t.wait == w }
+// sameWait leaves aside how often the wait was refused: the graph says nothing of it.
+func sameWait(t target, w report.Wait) bool {
+	w.Refusals = t.wait.Refusals
+	return t.wait == w
+}
 
 // block hands a node's waits to the graph.
 func (d *Detector) block(n *node) {

@@ -107,6 +107,7 @@ func (d *Detector) accept(s *report.State) bool {
 		n.agent.digest.Remove(n.key, n.epoch, n.seq)
 	}
 	d.endEpoch(n, s)
+	d.refusedAnew(n, s.Waits)
 	known := n.holds
 	if s.Epoch != n.epoch {
 		known = table[report.Resource, report.Hold]{}

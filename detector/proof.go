@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -100,7 +99,9 @@ func (t *testimony) before(m *coreMember) proof.State {
 		s.Hinted = append(s.Hinted, named(k))
 	}
 	for i := range m.waits {
-		s.Waits = append(s.Waits, waitOf(&m.waits[i].Wait))
+		w := waitOf(&m.waits[i].Wait)
+		w.Refusals = t.refused[space{m.node, m.waits[i].Resource}]
+		s.Waits = append(s.Waits, w)
 	}
 	sortProofWaits(s.Waits)
 	return s
@@ -145,7 +146,7 @@ func (t *testimony) opening(m *coreMember, w *coreWait) string {
 	if h := t.free.of(w.holders, t.unproven); h != nil {
 		return h.key.Process + " may go on"
 	}
-	return cmp.Or(t.edgeObjection(m.node.key.Process, w, t.figures), t.witnessObjection(w))
+	return t.openness(m, w, t.figures)
 }
 
 // unproven returns the first of some processes that is not proven to be stuck.
@@ -200,7 +201,7 @@ func (t *testimony) counted() []proof.Queue {
 func waitOf(w *report.Wait) proof.Wait {
 	return proof.Wait{
 		Resource: string(w.Resource), Kind: w.Kind.String(), Since: w.Since.UTC(), Deadline: w.Deadline.UTC(),
-		Exchange: w.Destination.Exchange, Key: w.Destination.Key, Holders: w.Holders,
+		Exchange: w.Destination.Exchange, Key: w.Destination.Key, Holders: w.Holders, Refusals: w.Refusals,
 	}
 }
 

@@ -30,7 +30,9 @@ type round struct {
 	answers map[report.Key]report.State
 	taken   map[report.Resource][]report.Agent // requests that were taken, and by whose processes
 	failed  map[report.Agent]*agent            // could not be asked
+	members map[report.Agent]uint64            // the heartbeat that tells of what an agent's processes consumed when it answered
 	doubted map[*resource]struct{}             // when the agents were asked
+	refused map[space]int                      // that was refused since the core was first asked about; how often until then
 	counts  map[string]*QueueCounted           // by queue; nil until counted
 	minutes minutes
 }
@@ -45,7 +47,9 @@ func (d *Detector) ask(v *verdict) {
 		failed:  make(map[report.Agent]*agent),
 		answers: make(map[report.Key]report.State),
 		taken:   make(map[report.Resource][]report.Agent),
+		members: make(map[report.Agent]uint64),
 		doubted: make(map[*resource]struct{}),
+		refused: v.refusedSince(),
 		counts:  make(map[string]*QueueCounted),
 		minutes: newMinutes(d.now),
 	}
@@ -196,6 +200,7 @@ func (r *round) answered(now time.Time, b *report.Batch) {
 	}
 	delete(r.silent, b.Agent)
 	r.minutes.answered[b.Agent], r.minutes.taken[b.Agent] = now, b.Answer.Taken
+	r.members[b.Agent] = b.Answer.Members
 	for _, s := range b.States {
 		r.answers[s.Key] = s
 	}

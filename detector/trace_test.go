@@ -19,16 +19,17 @@ import (
 // says which process is meant.
 //
 //	state agent=a p=P epoch=1 waits=(r1,q:r2,lock:l) need=1 holds=(r3,lock:l)
-//	      [ended=timeout] [add] [breach] [hop=(P:1:r1,...)] [silent | lost]
+//	      [ended=timeout] [add] [breach] [hop=(P:1:r1,...)] [refusals=1] [silent | lost]
 //	    P's state from now on; it is sent at once unless silent; lost, it is
 //	    sent and never arrives. In waits, x:r is reply r whose request lies in queue x, and space:x is space in
 //	    that queue; in holds and waits lock:, permit:, buffer: and item: name the kind, and in waits =2 says that two
-//	    can grant it. hop= is the chain of the last hold.
+//	    can grant it. hop= is the chain of the last hold, refusals= how often space was refused.
 //	send p=P            send again what P's state was when it was last sent
 //	answer [agent=a] [oldest] [taken=(r1)]   answer the questions asked of a, or only the oldest of each agent
 //	unreachable agent=a
 //	count queue=q consumers=2 ready=1 [err=text]
-//	heartbeat agent=a [members=(P:q)] [complete] [leaving]
+//	heartbeat agent=a [members=(P:q)] [complete] [leaving] [lost | seq=1]
+//	    lost, it never arrives; with a number it is an earlier one.
 //	tick 100ms
 //	restart agent=a     its next incarnation
 //	graph               print the whole graph
@@ -169,6 +170,9 @@ func (p *play) state(_ *testing.T, td *datadriven.TestData) []detector.Effect {
 			Resource: report.Resource(name), Kind: kind, Since: p.now,
 			Deadline: p.now.Add(5 * time.Second), Destination: dest, Holders: int(number(holders)),
 		})
+		if kind == report.Buffer {
+			s.Waits[len(s.Waits)-1].Refusals = int(number(arg(td, "refusals")))
+		}
 	}
 	if s.Need = len(s.Waits); td.HasArg("need") {
 		s.Need = int(number(arg(td, "need")))
@@ -309,7 +313,11 @@ func (p *play) heartbeat(_ *testing.T, td *datadriven.TestData) []detector.Effec
 			Key: report.Key{Agent: a, Process: m[:i], Activation: 1}, Queue: m[i+1:],
 		})
 	}
-	if !slices.Equal(h.Members, sent.members) {
+	switch {
+	case td.HasArg("seq"):
+		h.Seq = number(arg(td, "seq"))
+		sent.seq--
+	case !slices.Equal(h.Members, sent.members):
 		sent.members, sent.since = h.Members, h.Seq
 	}
 	b := &report.Batch{Agent: a, Service: a.Name, Heartbeat: h}
@@ -320,6 +328,9 @@ func (p *play) heartbeat(_ *testing.T, td *datadriven.TestData) []detector.Effec
 				b.States = append(b.States, *s)
 			}
 		}
+	}
+	if td.HasArg("lost") {
+		return nil
 	}
 	return p.step(detector.Reported{Batch: b})
 }

@@ -26,10 +26,11 @@ type verdict struct {
 	announced time.Time
 	last      Verdict // as announced
 
-	round  *round                  // the questions under way
-	failed map[report.Agent]*agent // who could not be asked in the round before
-	asks   int                     // times that questions were put about the present core
-	askAt  time.Time               // when to put them again
+	round    *round                  // the questions under way
+	refusals refusals                // of space in queues, for which members wait
+	failed   map[report.Agent]*agent // who could not be asked in the round before
+	asks     int                     // times that questions were put about the present core
+	askAt    time.Time               // when to put them again
 }
 
 // judge brings the verdicts in line with the graph.

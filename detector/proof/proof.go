@@ -84,6 +84,10 @@ type Wait struct {
 	// Holders is how many processes can grant the resource altogether, by the
 	// waiter's own word; 0 if it cannot tell.
 	Holders int `json:"holders,omitempty"`
+	// Refusals is how often space in a queue had been refused, by the waiter's own
+	// tries: after the asking as its agent answered, before it as it had answered
+	// when it was asked for the first time about the same core.
+	Refusals int `json:"refusals,omitempty"`
 }
 
 // Edge says who could grant a wait.

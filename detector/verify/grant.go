@@ -85,6 +85,8 @@ func untaken(p *proof.Proof) (string, error) {
 			waits[e.Queue]++
 			since, err := lay(p, m.After.Waits[i], e.Queue)
 			switch {
+			case m.After.Waits[i].Kind == report.Buffer.String() && m.After.Waits[i].Refusals < m.Before.Waits[i].Refusals+2:
+				return "", fmt.Errorf("%s waits for space in the queue %q, and was not refused it while the others waited", name(m.Process), e.Queue)
 			case err != nil:
 				return "", fmt.Errorf("%s waits for %q: %w", name(m.Process), e.Resource, err)
 			case since:

@@ -94,6 +94,7 @@ func full() Verdict {
 	for _, s := range []*proof.State{&p.Before, &p.After} {
 		s.Waits[0].Resource, s.Waits[0].Kind = "space//pool", "buffer"
 	}
+	p.After.Waits[0].Refusals = 2
 	p.Edges[0].Resource = "space//pool"
 	v.Proof.Replies, v.Proof.Queues[0].Ready = []string{"r2"}, 1
 	return v
@@ -158,6 +159,7 @@ func TestWrongProofs(t *testing.T) {
 		{choice, func(_ *Verdict, p, _ *proof.Member) { p.After.Waits[1] = p.After.Waits[0] }, `waits: "l1" is there twice`},
 
 		{full, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].Ready = 0 }, `0 messages lie in the queue "pool", not the 1 that are waited for`},
+		{full, func(_ *Verdict, p, _ *proof.Member) { p.Before.Waits[0].Refusals = 1 }, `"P" of agent "agent-P#1" waits for space in the queue "pool", and was not refused it while the others waited`},
 		{full, func(_ *Verdict, p, _ *proof.Member) { p.Before.Waits[0].Key, p.After.Waits[0].Key = "x", "x" }, `the space is not that of the queue "pool"`},
 		{full, func(v *Verdict, _, _ *proof.Member) { v.Proof.Queues[0].Counted = 3 }, `the queue "pool" has 3 consumers, of which 2 are named`},
 		{cycle, func(_ *Verdict, p, _ *proof.Member) { p.After.Epoch++ }, `"P" of agent "agent-P#1" was in epoch 7 before the asking and in epoch 8 after it`},
