@@ -62,7 +62,7 @@ func (l *Ledger) tell(p *Process) report.State {
 func (l *Ledger) everything(now time.Time) report.Batch {
 	var all []*Process
 	for _, p := range l.procs {
-		if p.numbered != 0 || (p.in(dirtySlot) && p.newsworthy()) {
+		if p.numbered != 0 || p.exposed || (p.in(dirtySlot) && p.newsworthy()) {
 			all = append(all, p)
 		}
 	}

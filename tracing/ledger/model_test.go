@@ -144,7 +144,15 @@ func (m *model) actions() map[string]func(*rapid.T) {
 				m.membersKnown(t, b.Answer)
 			}
 		},
-		"everything": func(t *rapid.T) { m.publish(t, m.l.Answer(m.now, report.Question{Everything: true})) },
+		"everything": func(t *rapid.T) {
+			b := m.l.Answer(m.now, report.Question{Everything: true})
+			m.publish(t, b)
+			novice := receiver{states: make(map[report.Key]*known)}
+			novice.takeAll(b)
+			if err := novice.differs(m.l); err != nil {
+				t.Fatalf("who hears everything for the first time: %v", err)
+			}
+		},
 		"drain": func(t *rapid.T) {
 			for m.l.Dirty() {
 				m.publish(t, m.l.Collect(m.now, 2))

@@ -100,11 +100,11 @@ func (l *Ledger) number(p *Process) {
 
 // publish makes the report that all detectors are sent next. It is an addition
 // if p has only grown since the last one, and that was the one before. Of a
-// process that has begun to wait again, uncontended, it tells only how the
-// reported wait ended, in an epoch between the two: receivers ignore what is older
-// than they know. It takes the hops that it carries from the batch's.
+// process that has begun to wait again, uncontended, and shares no hold, it tells
+// only how the reported wait ended, in an epoch between the two: receivers ignore
+// what is older than they know. It takes the hops that it carries from the batch's.
 func (l *Ledger) publish(p *Process, hops *int) report.State {
-	if p.notable {
+	if p.notable || p.shared > 0 {
 		l.pending.remove(p)
 	}
 	l.number(p)
