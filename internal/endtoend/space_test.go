@@ -37,7 +37,9 @@ func full(s *system, do func(ctx context.Context, shim *node, body string) error
 				declared <- struct{}{}
 				return err
 			},
-			Handler: func(ctx context.Context, r *amqprpc.Request) ([]byte, error) { return nil, do(ctx, right, string(r.Body)) },
+			Handler: func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
+				return nil, do(ctx, right, string(r.Body))
+			},
 		})
 	})
 	<-declared
