@@ -139,8 +139,11 @@ func (s *script) tell(b report.Batch, states int) []detector.Effect {
 			}
 		}
 	}
-	if b.Answer != nil && s.flag() {
-		b.Answer.Taken = append(b.Answer.Taken, replyName(s.next()))
+	if b.Answer != nil {
+		b.Answer.Members = s.beats[b.Agent] + uint64((len(s.data)+1)%2) // heard, or not
+		if s.flag() {
+			b.Answer.Taken = append(b.Answer.Taken, replyName(s.next()))
+		}
 	}
 	if b.Validate() != nil {
 		return nil
