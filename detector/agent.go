@@ -24,7 +24,7 @@ type agent struct {
 	digest        report.Digest // of its blocked nodes
 	nodes         map[*node]struct{}
 	members       map[report.Member]struct{}
-	consumed      map[string]struct{} // queues that are or were in members
+	consumed      map[string]time.Time // queues that are or were in members, and when they last were
 	asking        asking
 	missed        []*resource // for which its processes waited when it fell silent
 	doubting      int         // resources of whose doubts it is one
@@ -35,7 +35,7 @@ func (d *Detector) agent(id report.Agent) *agent {
 	if a == nil {
 		a = &agent{
 			id: id, mentioned: d.now,
-			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}), consumed: make(map[string]struct{}),
+			nodes: make(map[*node]struct{}), members: make(map[report.Member]struct{}), consumed: make(map[string]time.Time),
 		}
 		if newest := d.newest[id.Name]; newest != nil && newest.id.Incarnation > id.Incarnation {
 			a.lost, a.over = true, true

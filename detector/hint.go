@@ -76,7 +76,7 @@ func (d *Detector) setHint(n *node, id hintID, h hint) {
 	}
 	n.hints[id] = h
 	if !h.Deadline.IsZero() {
-		heap.Push(&d.expiries, expiry{h.Deadline, n, id})
+		d.expiries.add(expiry{h.Deadline, n, id})
 	}
 	d.refresh(n)
 }
@@ -111,26 +111,45 @@ type expiry struct {
 	id hintID
 }
 
-type expiries []expiry
+// due reports whether the hint is still there.
+func (e *expiry) due() bool {
+	h, ok := e.n.hints[e.id]
+	return ok && h.Deadline.Equal(e.at)
+}
 
-func (e expiries) Len() int           { return len(e) }
-func (e expiries) Less(i, j int) bool { return e[i].at.Before(e[j].at) }
-func (e expiries) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *expiries) Push(x any)        { *e = append(*e, x.(expiry)) }
+// expiries is a heap. Those of hints that are gone stay in it until there are as many
+// of them as of others.
+type expiries struct {
+	byTime []expiry
+	sweep  int // when there are so many
+}
+
+func (e *expiries) Len() int           { return len(e.byTime) }
+func (e *expiries) Less(i, j int) bool { return e.byTime[i].at.Before(e.byTime[j].at) }
+func (e *expiries) Swap(i, j int)      { e.byTime[i], e.byTime[j] = e.byTime[j], e.byTime[i] }
+func (e *expiries) Push(x any)         { e.byTime = append(e.byTime, x.(expiry)) }
 func (e *expiries) Pop() any {
-	old := *e
-	last := old[len(old)-1]
-	old[len(old)-1] = expiry{}
-	*e = old[:len(old)-1]
+	last := e.byTime[len(e.byTime)-1]
+	e.byTime[len(e.byTime)-1] = expiry{}
+	e.byTime = e.byTime[:len(e.byTime)-1]
 	return last
+}
+
+func (e *expiries) add(x expiry) {
+	const few = 1024
+	if len(e.byTime) >= max(e.sweep, few) {
+		e.byTime = slices.DeleteFunc(e.byTime, func(x expiry) bool { return !x.due() })
+		heap.Init(e)
+		e.sweep = 2 * len(e.byTime)
+	}
+	heap.Push(e, x)
 }
 
 // expireHints drops the hops whose deadline has passed: their processes have
 // gone on, whatever became of them.
 func (d *Detector) expireHints() {
-	for len(d.expiries) > 0 && !d.expiries[0].at.After(d.now) {
-		e := heap.Pop(&d.expiries).(expiry)
-		if h, ok := e.n.hints[e.id]; ok && h.Deadline.Equal(e.at) {
+	for d.expiries.Len() > 0 && !d.expiries.byTime[0].at.After(d.now) {
+		if e := heap.Pop(&d.expiries).(expiry); e.due() {
 			d.dropHint(e.n, e.id)
 		}
 	}

@@ -2,8 +2,10 @@ package detector
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 )
@@ -14,7 +16,7 @@ func (d *Detector) setMembers(a *agent, members []report.Member) {
 	want := make(map[report.Member]struct{}, len(members))
 	for _, m := range members {
 		want[m] = struct{}{}
-		a.consumed[m.Queue] = struct{}{}
+		a.consumed[m.Queue] = d.now
 		if _, ok := a.members[m]; !ok {
 			d.join(d.node(m.Key), m.Queue)
 		}
@@ -23,6 +25,7 @@ func (d *Detector) setMembers(a *agent, members []report.Member) {
 		d.leave(d.node(m.Key), m.Queue)
 	}
 	a.members = want
+	d.forgetConsumed(a)
 	if len(members) == 0 {
 		return
 	}
@@ -33,6 +36,18 @@ func (d *Detector) setMembers(a *agent, members []report.Member) {
 			}
 		}
 	}
+}
+
+// forgetConsumed forgets the queues that an agent consumed long ago and that nobody
+// uses any more: what lay in them is gone.
+func (d *Detector) forgetConsumed(a *agent) {
+	const few = 64 // are not worth the looking
+	if len(a.consumed) <= few+2*len(a.members) {
+		return
+	}
+	maps.DeleteFunc(a.consumed, func(name string, at time.Time) bool {
+		return d.queues[name] == nil && d.now.Sub(at) > graveTime
+	})
 }
 
 // consumers returns the members of queues among an agent's processes that are
