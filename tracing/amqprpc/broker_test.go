@@ -88,6 +88,14 @@ func exclusive(queue string) func(*amqp.Channel) error {
 	}
 }
 
+// shared declares a queue that is there for others when its consumer is gone.
+func shared(queue string) func(*amqp.Channel) error {
+	return func(ch *amqp.Channel) error {
+		_, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-expires": int32(5000)})
+		return err
+	}
+}
+
 // service is a server that runs.
 type service struct {
 	cancel context.CancelFunc
@@ -130,19 +138,29 @@ func (w *world) call(conn *amqprpc.Conn, queue, body string) (string, error) {
 
 func echo(_ context.Context, r *amqprpc.Request) ([]byte, error) { return r.Body, nil }
 
-// deleteQueue deletes a queue by a connection of its own.
-func (w *world) deleteQueue(name string) {
+// onChannel runs use with a connection of its own. What use published has arrived
+// when it returns.
+func (w *world) onChannel(use func(ch *amqp.Channel) error) {
 	w.Helper()
 	conn, err := amqp.DialConfig(w.URL, amqp.Config{Dial: w.Dial})
 	if err != nil {
 		w.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
+	defer conn.Close()
 	ch, err := conn.Channel()
 	if err != nil {
 		w.Fatal(err)
 	}
-	if _, err := ch.QueueDelete(name, false, false, false); err != nil {
+	if err := use(ch); err != nil {
 		w.Fatal(err)
 	}
+	ch.Close()
+}
+
+func (w *world) deleteQueue(name string) {
+	w.Helper()
+	w.onChannel(func(ch *amqp.Channel) error {
+		_, err := ch.QueueDelete(name, false, false, false)
+		return err
+	})
 }

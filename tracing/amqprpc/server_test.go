@@ -75,12 +75,8 @@ func TestCrashLosesMailbox(t *testing.T) {
 func TestCrashOnSharedQueueLeavesTheRestToOthers(t *testing.T) {
 	everywhere(t, func(w *world) {
 		conn, queue := w.connect(w.config()), w.queue("shared")
-		declare := func(ch *amqp.Channel) error {
-			_, err := ch.QueueDeclare(queue, true, false, false, false, amqp.Table{"x-expires": int32(5000)})
-			return err
-		}
 		begun, crash := make(chan string, 10), make(chan struct{})
-		first := w.serve(conn, amqprpc.Server{Queue: queue, Declare: declare, Prefetch: 10, Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
+		first := w.serve(conn, amqprpc.Server{Queue: queue, Declare: shared(queue), Prefetch: 10, Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
 			begun <- string(r.Body)
 			<-crash
 			return nil, amqprpc.Crash(errBroken)
@@ -96,7 +92,7 @@ func TestCrashOnSharedQueueLeavesTheRestToOthers(t *testing.T) {
 			w.Error(err)
 		}
 		first.done <- nil
-		w.serve(conn, amqprpc.Server{Queue: queue, Declare: declare, Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
+		w.serve(conn, amqprpc.Server{Queue: queue, Declare: shared(queue), Handler: func(_ context.Context, r *amqprpc.Request) ([]byte, error) {
 			begun <- string(r.Body)
 			if !r.Redelivered {
 				w.Errorf("%q is not flagged as redelivered", r.Body)
