@@ -38,15 +38,14 @@ func newPool(w *worker) *pool {
 func (p *pool) work(ctx context.Context) error {
 	defer p.group.Wait()
 	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case r := <-p.worker.mailbox:
-			if !p.acquire(ctx) {
-				return context.Cause(ctx)
-			}
-			p.start(ctx, r)
+		r, err := p.worker.next(ctx)
+		if err != nil {
+			return err
 		}
+		if !p.acquire(ctx) {
+			return context.Cause(ctx)
+		}
+		p.start(ctx, r)
 	}
 }
 

@@ -37,9 +37,9 @@ func newWorker(c *Conn, srv *Server) *worker {
 	}
 }
 
-// receive fills the mailbox until deliveries or ctx end. Then the channel is
-// lost, or about to be, and the broker delivers what is open to somebody else,
-// even if a handler is still at it.
+// receive fills the mailbox until deliveries end. Then the channel is lost, and
+// the broker delivers what is open to somebody else, even if a handler is still
+// at it. What comes after ctx is left open.
 func (w *worker) receive(ctx context.Context, deliveries <-chan amqp.Delivery) {
 	defer w.forsake()
 	for d := range deliveries {
@@ -58,7 +58,6 @@ func (w *worker) receive(ctx context.Context, deliveries <-chan amqp.Delivery) {
 		select {
 		case w.mailbox <- r:
 		case <-ctx.Done():
-			return
 		}
 	}
 }
@@ -127,16 +126,28 @@ func (w *worker) work(ctx context.Context) error {
 		return newPool(w).work(ctx)
 	}
 	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case r := <-w.mailbox:
-			if err := w.handle(ctx, r); err != nil {
-				w.server.Process.Crash()
-				return &fatalError{err}
-			}
+		r, err := w.next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := w.handle(ctx, r); err != nil {
+			w.server.Process.Crash()
+			return &fatalError{err}
 		}
 	}
+}
+
+// next returns the request that is next in the mailbox. When ctx has ended, there
+// is none.
+func (w *worker) next(ctx context.Context) (*Request, error) {
+	select {
+	case <-ctx.Done():
+	case r := <-w.mailbox:
+		if ctx.Err() == nil {
+			return r, nil
+		}
+	}
+	return nil, context.Cause(ctx)
 }
 
 // handle handles one request. It returns an error if the process crashed.
