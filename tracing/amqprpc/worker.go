@@ -103,15 +103,20 @@ func (w *worker) forsake() {
 	for r := range w.open {
 		r.owed.Dropped()
 	}
+	clear(w.open)
 }
 
-// entrust makes another process owe a reply, without a moment when none does.
+// entrust makes another process owe a reply, without a moment when none does. If
+// the request was forsaken, it works on it and owes nothing.
 func (w *worker) entrust(ctx context.Context, r *Request, p *tracing.Process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	former := r.owed
-	r.owe(ctx, p)
-	former.Dropped()
+	r.process, r.owed = p, nil
+	if _, open := w.open[r]; open {
+		r.owe(ctx, p)
+		former.Dropped()
+	}
 }
 
 func (w *worker) done(r *Request) {
