@@ -52,8 +52,9 @@
 // Call begins a wait of the process in its context before it publishes, and
 // ends it with the reply, the timeout or the cancellation. A Server owes each
 // reply from the moment a request is delivered until the reply is handed to
-// the channel, and it hands the call chain on through the context of its
-// Handler. Without an Agent none of this happens and all else is the same.
+// the channel, the request is acknowledged without one, or it goes back to its
+// queue with the channel, and it hands the call chain on through the context of
+// its Handler. Without an Agent none of this happens and all else is the same.
 //
 // Spans follow the messaging conventions: "send <destination>" from the request
 // until the reply, and "process <queue>" for the Handler.

@@ -80,13 +80,6 @@ func (r *Request) finish(ctx context.Context, body []byte, failed error) error {
 	return r.answer(ctx, msg)
 }
 
-// abandon ends the request unanswered. It is acknowledged, so nobody else
-// answers it either.
-func (r *Request) abandon() {
-	r.answered.Store(true)
-	r.owed.Abandoned()
-}
-
 // giveBack leaves the request unacknowledged, for the broker to deliver to
 // somebody else.
 func (r *Request) giveBack() {

@@ -3,6 +3,8 @@ package amqprpc_test
 import (
 	"context"
 	"fmt"
+	"net"
+	"sync/atomic"
 	"testing"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -27,6 +29,29 @@ func (w *world) request(queue string, number int) (reply string) {
 func taken(agent *tracing.Agent, reply string) bool {
 	b := agent.Answer(report.Question{Round: 1, Replies: []report.Resource{report.Resource(reply)}})
 	return len(b.Answer.Taken) > 0
+}
+
+// muted returns cfg with connections on which nothing can be sent once mute is set.
+func (w *world) muted(cfg amqprpc.Config) (_ amqprpc.Config, mute *atomic.Bool) {
+	cfg, network := w.through(cfg)
+	mute = new(atomic.Bool)
+	cfg.Dial = func(protocol, addr string) (net.Conn, error) {
+		conn, err := network.Dial(protocol, addr)
+		return &muteConn{Conn: conn, mute: mute}, err
+	}
+	return cfg, mute
+}
+
+type muteConn struct {
+	net.Conn
+	mute *atomic.Bool
+}
+
+func (c *muteConn) Write(p []byte) (int, error) {
+	if c.mute.Load() {
+		return 0, net.ErrClosed
+	}
+	return c.Conn.Write(p)
 }
 
 // A server that has to end has what it works on until it is done with that,
@@ -62,4 +87,33 @@ func TestStoppedServerOwesUntilItsChannelIsClosed(t *testing.T) {
 			w.Errorf("afterwards, it took the first: %t, and the last: %t", taken(agent, first), taken(agent, last))
 		}
 	})
+}
+
+// What nobody answers is back in its queue if it cannot be acknowledged.
+func TestUnacknowledgedIsNotTaken(t *testing.T) {
+	for name, end := range map[string]error{"no answer": amqprpc.ErrNoAnswer, "crash": amqprpc.Crash(errBroken)} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				agent, queue := newAgent(w), w.queue("q")
+				cfg, mute := w.muted(w.observed(agent))
+				begun, release := make(chan struct{}), make(chan struct{})
+				w.serve(w.connect(cfg), amqprpc.Server{
+					Queue: queue, Declare: shared(queue),
+					Handler: func(context.Context, *amqprpc.Request) ([]byte, error) {
+						close(begun)
+						<-release
+						return nil, end
+					},
+				})
+				reply := w.request(queue, 1)
+				<-begun
+				if !taken(agent, reply) {
+					w.Error("the agent does not own up to it")
+				}
+				mute.Store(true)
+				close(release)
+				w.until("it is not taken", func() bool { return !taken(agent, reply) })
+			})
+		})
+	}
 }

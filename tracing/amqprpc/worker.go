@@ -157,7 +157,6 @@ func (w *worker) next(ctx context.Context) (*Request, error) {
 
 // handle handles one request. It returns an error if the process crashed.
 func (w *worker) handle(ctx context.Context, r *Request) error {
-	defer w.done(r)
 	ctx = w.conn.telemetry.propagator.Extract(ctx, headers(r.Headers))
 	ctx = r.process.Handling(ctx, r.owed)
 	ctx, span := w.conn.telemetry.startProcess(ctx, w.server.Queue, r)
@@ -168,13 +167,11 @@ func (w *worker) handle(ctx context.Context, r *Request) error {
 	switch {
 	case errors.As(err, &crashed):
 		w.acknowledge(ctx, r)
-		r.abandon()
 		return crashed.cause
 	case err != nil && ctx.Err() != nil:
 		r.giveBack()
 		return nil
 	case errors.Is(err, ErrNoAnswer):
-		r.abandon()
 	case !r.answered.Load():
 		if err := r.finish(ctx, body, err); err != nil && !errors.Is(err, ErrAnswered) {
 			w.conn.cfg.Log.WarnContext(ctx, "reply", "queue", w.server.Queue, "error", err)
@@ -196,10 +193,16 @@ func (w *worker) call(ctx context.Context, r *Request) (body []byte, err error) 
 	return w.server.Handler(ctx, r)
 }
 
-// acknowledge tells the broker that the request is done. It fails only if the
-// channel is lost, and then the broker delivers the request again.
+// acknowledge tells the broker that the request is done: if it is unanswered, it
+// stays so. That fails only if the channel is lost, and then the broker delivers
+// the request again.
 func (w *worker) acknowledge(ctx context.Context, r *Request) {
+	w.done(r)
+	r.answered.Store(true)
 	if err := r.delivery.Ack(false); err != nil {
+		r.owed.Dropped()
 		w.conn.cfg.Log.WarnContext(ctx, "acknowledge", "queue", w.server.Queue, "error", err)
+		return
 	}
+	r.owed.Abandoned()
 }
