@@ -103,12 +103,12 @@ func (c *Conn) Send(ctx context.Context, m Message) error {
 }
 
 // deliver hands over a message that nobody replies to, to one session after
-// the other until one takes it.
+// the other until one takes it. If that fails with errUnsent, none has.
 func (c *Conn) deliver(ctx context.Context, m *outgoing) error {
 	m.sent = make(chan error, 1)
 	for {
 		if err := c.hand(ctx, m); err != nil {
-			return err
+			return fmt.Errorf("%w: %w", errUnsent, err)
 		}
 		select {
 		case err := <-m.sent:

@@ -22,8 +22,8 @@ type outgoing struct {
 	msg       amqp.Publishing
 }
 
-// errUnsent says that nothing of a message has reached the broker, because the
-// session had ended already. The next one may take it.
+// errUnsent says that nothing of a message has reached the broker. If that is
+// because the session had ended already, the next one may take it.
 var errUnsent = errors.New("not sent")
 
 // produce sends what is handed over, for as long as the session lasts. It owns

@@ -2,6 +2,7 @@ package amqprpc
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -53,12 +54,18 @@ func (r *Request) answer(ctx context.Context, msg amqp.Publishing) error {
 	if r.answered.Swap(true) {
 		return ErrAnswered
 	}
-	defer r.owed.Answered()
 	if r.delivery.ReplyTo == "" {
 		return nil
 	}
 	msg.CorrelationId = r.delivery.CorrelationId
-	return r.conn.deliver(ctx, &outgoing{key: r.delivery.ReplyTo, msg: msg})
+	err := r.conn.deliver(ctx, &outgoing{key: r.delivery.ReplyTo, msg: msg})
+	switch {
+	case err == nil:
+		r.owed.Answered()
+	case !errors.Is(err, errUnsent):
+		r.owed.Abandoned() // or answered: nobody knows
+	}
+	return err
 }
 
 // farewell is how long a server that ends may take to hand over the reply that

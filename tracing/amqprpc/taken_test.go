@@ -2,10 +2,13 @@ package amqprpc_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -113,6 +116,47 @@ func TestUnacknowledgedIsNotTaken(t *testing.T) {
 				mute.Store(true)
 				close(release)
 				w.until("it is not taken", func() bool { return !taken(agent, reply) })
+			})
+		})
+	}
+}
+
+// A reply that fails leaves its caller without one: the request stays taken for
+// good if it is acknowledged, and goes back if it is not.
+func TestReplyThatFailsIsNoAnswer(t *testing.T) {
+	for name, gives := range map[string]bool{"acknowledged": false, "given back": true} {
+		t.Run(name, func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				if w.Embedded == nil {
+					w.Skip("takes as long as answered requests are remembered")
+				}
+				agent, queue := newAgent(w), w.queue("q")
+				conn, failed := w.connect(w.observed(agent)), make(chan error, 1)
+				s := w.serve(conn, amqprpc.Server{
+					Queue: queue, Declare: shared(queue),
+					Handler: func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
+						w.Embedded.Block()
+						_ = conn.Send(ctx, amqprpc.Message{Key: w.queue("nobody")}) // upon which the broker complains
+						synctest.Wait()
+						over, cancel := context.WithCancel(ctx)
+						cancel()
+						failed <- r.Reply(over, nil)
+						if gives {
+							<-ctx.Done()
+						}
+						return nil, ctx.Err()
+					},
+				})
+				reply := w.request(queue, 1)
+				if err := <-failed; !errors.Is(err, context.Canceled) {
+					w.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				_ = s.stop()
+				time.Sleep(time.Minute)
+				if taken(agent, reply) == gives {
+					w.Errorf("the agent says that it was taken: %t", gives)
+				}
 			})
 		})
 	}
