@@ -163,6 +163,9 @@ func (c *Conn) serve(ctx context.Context, s *session, srv *Server) error {
 	w.end()
 	_ = ch.Close() // which ends the deliveries
 	w.intake.Wait()
+	if fatal := new(fatalError); errors.As(err, &fatal) {
+		srv.Process.Crash() // now that it owes nothing that others may get
+	}
 	return err
 }
 

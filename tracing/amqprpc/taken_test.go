@@ -161,3 +161,44 @@ func TestReplyThatFailsIsNoAnswer(t *testing.T) {
 		})
 	}
 }
+
+// What a process that crashes had before it lies in its queue again, and was not
+// taken. What it worked on was.
+func TestCrashGivesBackWhatWasNotBegun(t *testing.T) {
+	for _, prefetch := range []int{1, 10} {
+		t.Run(fmt.Sprintf("prefetch=%d", prefetch), func(t *testing.T) {
+			everywhere(t, func(w *world) {
+				agent, queue := newAgent(w), w.queue("q")
+				received, crash := make(chan struct{}, 10), make(chan struct{})
+				s := w.serve(w.connect(w.observed(agent)), amqprpc.Server{
+					Queue: queue, Declare: shared(queue), Prefetch: prefetch,
+					Received: func(*amqprpc.Request) { received <- struct{}{} },
+					Handler: func(context.Context, *amqprpc.Request) ([]byte, error) {
+						<-crash
+						return nil, amqprpc.Crash(errBroken)
+					},
+				})
+				first, second := w.request(queue, 1), w.request(queue, 2)
+				for range min(2, prefetch) {
+					<-received
+				}
+				close(crash)
+				if err := <-s.done; !errors.Is(err, errBroken) {
+					w.Error(err)
+				}
+				s.done <- nil
+				w.until("the second is ready", func() (ready bool) {
+					w.onChannel(func(ch *amqp.Channel) error {
+						q, err := ch.QueueDeclarePassive(queue, true, false, false, false, nil)
+						ready = q.Messages == 1
+						return err
+					})
+					return ready
+				})
+				if !taken(agent, first) || taken(agent, second) {
+					w.Errorf("the first was taken: %t, the second: %t", taken(agent, first), taken(agent, second))
+				}
+			})
+		})
+	}
+}

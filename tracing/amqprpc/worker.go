@@ -136,7 +136,6 @@ func (w *worker) work(ctx context.Context) error {
 			return err
 		}
 		if err := w.handle(ctx, r); err != nil {
-			w.server.Process.Crash()
 			return &fatalError{err}
 		}
 	}
