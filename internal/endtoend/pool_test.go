@@ -71,7 +71,7 @@ func TestPoolExhausted(t *testing.T) {
 						return nil, err
 					}
 				}
-				return nil, n.callFor(ctx, 3*time.Second, "pool")
+				return nil, n.callFor(ctx, 8*time.Second, "pool")
 			}
 		})
 		s.acquaint()

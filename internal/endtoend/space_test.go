@@ -63,7 +63,7 @@ func TestQueueFull(t *testing.T) {
 				return nil
 			}
 			<-asks
-			return shim.callFor(ctx, 4*time.Second, "engine")
+			return shim.callFor(ctx, 8*time.Second, "engine")
 		})
 		go put()
 		pause.For(t.Context(), 100*time.Millisecond)
