@@ -186,7 +186,7 @@ func TestMemberKilled(t *testing.T) {
 				if string(r.Body) == "calm" {
 					return nil, nil
 				}
-				return nil, n.callFor(ctx, 4*time.Second, next)
+				return nil, n.callFor(ctx, 8*time.Second, next)
 			})
 		}
 		s.acquaint()
