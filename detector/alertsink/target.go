@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"github.com/waitgraph/waitgraph/internal/secret"
 )
 
 // Bounds on what a receiver can do to us.
@@ -166,19 +168,14 @@ var (
 	errNonsense = errors.New("it gave no valid HTTP answer")
 )
 
-// plain returns why there is no answer, without the URL and without what the
-// receiver said: the one may be a secret, and the other repeat one.
+// plain returns why there is no answer, as far as that may be shown.
 func plain(err error) error {
-	operation, certificate := new(net.OpError), new(tls.CertificateVerificationError)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
+	switch why := secret.Failure(err); {
+	case why == nil:
+		return errNonsense
+	case errors.Is(why, context.DeadlineExceeded):
 		return errSlow
-	case errors.As(err, &operation):
-		return operation
-	case errors.As(err, &certificate):
-		return certificate
+	default:
+		return why
 	}
-	return errNonsense
 }

@@ -13,7 +13,8 @@
 //
 // Spans are sent by OTLP over HTTP. Whoever announces never waits for that:
 // what comes while too many spans wait is dropped, and counted like those that
-// could not be delivered.
+// could not be delivered. Of what a receiver answers nothing is shown but its
+// status, since it may repeat what authenticates the detector.
 //
 // # Cost
 //

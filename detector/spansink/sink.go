@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/secret"
 )
 
 // tracesPath is where OTLP takes spans, below its base URL.
@@ -43,7 +45,8 @@ type Config struct {
 
 	Remind   time.Duration         // how often standing verdicts are announced
 	Registry prometheus.Registerer // takes the metrics; nil: there are none
-	// Trouble, if set, is told of each failure; the message is always the same.
+	// Trouble, if set, is told of each failure; the message is always the same, and
+	// the error shows nothing that the receiver said but the number of its status.
 	Trouble func(message string, err error)
 }
 
@@ -202,9 +205,27 @@ func (s *Sink) send(ctx context.Context, batch []sdktrace.ReadOnlySpan) {
 	outcome := sent
 	if err := s.exporter.ExportSpans(ctx, batch); err != nil {
 		outcome = failed
-		s.trouble("spans not delivered", err)
+		s.trouble("spans not delivered", plain(err))
 	}
 	s.spans.WithLabelValues(outcome).Add(float64(len(batch)))
+}
+
+var errNotAccepted = errors.New("the receiver did not accept them")
+
+// refused finds in an error of the exporter, which has no type for it, the number
+// of the status by which the receiver refused.
+var refused = regexp.MustCompile(`^traces export: failed to send to \S+: ([0-9]{3}) `)
+
+// plain returns as much of an error of the exporter as may be shown: it holds the
+// whole of what the receiver said, who may have repeated what authenticates us.
+func plain(err error) error {
+	if why := secret.Failure(err); why != nil {
+		return why
+	}
+	if status := refused.FindStringSubmatch(err.Error()); status != nil {
+		return fmt.Errorf("%w: it answered %s", errNotAccepted, status[1])
+	}
+	return errNotAccepted
 }
 
 // queued passes on spans that have ended to whoever sends them.

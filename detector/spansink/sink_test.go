@@ -227,8 +227,37 @@ func TestFailuresAreCountedAndTold(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	s.Run(ctx) // it sends what is left
-	if !slices.Equal(told, []string{"spans not delivered: no"}) || s.counts()[failed] != 1 {
+	if !slices.Equal(told, []string{"spans not delivered: the receiver did not accept them"}) || s.counts()[failed] != 1 {
 		t.Errorf("told %q, counted %v", told, s.counts())
+	}
+}
+
+// TestSecretsStayHidden has receivers that repeat what authenticates a request.
+func TestSecretsStayHidden(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-api-key=hunter2")
+	for status, want := range map[int]string{
+		http.StatusForbidden:           "the receiver did not accept them: it answered 403",
+		http.StatusInternalServerError: "the receiver did not accept them: it answered 500",
+		http.StatusServiceUnavailable:  "the receiver did not accept them",
+	} {
+		receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "3600") // which is longer than it is tried
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, r.Header.Get("X-Api-Key"))
+		}))
+		var told []string
+		s, err := New(Config{Endpoint: receiver.URL + "/hunter2", Trouble: func(_ string, err error) { told = append(told, err.Error()) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.live("v")
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		s.Run(ctx)
+		receiver.Close()
+		if !slices.Equal(told, []string{want}) {
+			t.Errorf("told %q, want %q", told, want)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package secret reads tokens from files: from those of a secret store, with a
 // newline at the end or without, and from nothing that could block. It knows
-// where they may be sent in the clear.
+// where they may be sent in the clear, and which errors cannot show them.
 package secret
 
 import (
