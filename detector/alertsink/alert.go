@@ -35,11 +35,14 @@ type alert struct {
 	labels      map[string]string
 	annotations map[string]string
 	url         string    // of the verdict at the HTTP API, empty if that is unknown
-	starts      time.Time // by the detector's clock
-	ends        time.Time // when it ended, or until when it holds unless it is repeated
 	over        bool
 	again       bool // it says what an earlier state said
 	at          time.Time
+	// By the detector's wall clock, without a monotonic reading: they are compared
+	// as the receiver will compare them. Alertmanager refuses what ends before it
+	// starts, so starts is never after at, although the clock may be set back.
+	starts time.Time
+	ends   time.Time // when it ended, or until when it holds unless it is repeated
 }
 
 // fires returns the alert for a verdict that stands, which holds for a time.
@@ -55,11 +58,12 @@ func fires(v *detector.Verdict, at time.Time, holds time.Duration, api *url.URL)
 			"kind":      string(v.Kind),
 			"services":  services(v.Core),
 		},
-		starts: v.Confirmed, ends: at.Add(holds), at: at,
+		starts: v.Confirmed.Round(0), ends: at.Add(holds).Round(0), at: at,
 	}
 	if v.Status == detector.Suspected {
-		a.labels["severity"], a.starts = "warning", v.Suspected
+		a.labels["severity"], a.starts = "warning", v.Suspected.Round(0)
 	}
+	a.starts = earlier(a.starts, at.Round(0))
 	x := explain.Of(*v, at)
 	a.annotations = map[string]string{"summary": cut(x.Summary, maxDescription), "description": description(&x)}
 	if !v.FirstTimeout.IsZero() {
@@ -75,13 +79,18 @@ func fires(v *detector.Verdict, at time.Time, holds time.Duration, api *url.URL)
 // ended returns a as it ended, with the summary of how.
 func (a *alert) ended(at time.Time, summary string) *alert {
 	e := *a
-	e.over, e.again, e.at, e.ends = true, false, at, at
-	if e.ends.Before(e.starts) {
-		e.ends = e.starts // Alertmanager refuses what ends before it starts
-	}
+	e.over, e.again, e.at, e.ends = true, false, at, at.Round(0)
+	e.starts = earlier(e.starts, e.ends)
 	e.annotations = maps.Clone(a.annotations)
 	e.annotations["summary"] = cut(summary, maxDescription)
 	return &e
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // expires returns when the state is no longer worth telling.

@@ -119,7 +119,7 @@ func (s *Sink) Announce(at time.Time, a detector.Announce) {
 	if v.Status == detector.Confirmed || v.Status == detector.Suspected && s.suspected {
 		now := fires(v, at, s.holds, s.api)
 		if known {
-			now.labels, now.starts, now.again = before.labels, before.starts, true
+			now.labels, now.starts, now.again = before.labels, earlier(before.starts, now.starts), true
 		}
 		s.firing[v.ID] = now
 		s.offer(now)
@@ -134,7 +134,7 @@ func (s *Sink) sweep(at time.Time) {
 	}
 	s.swept = at
 	for id, a := range s.firing {
-		if at.After(a.ends) {
+		if at.Sub(a.at) > s.holds {
 			delete(s.firing, id)
 			s.offer(a.ended(at, a.annotations["summary"]))
 		}

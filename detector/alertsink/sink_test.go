@@ -109,6 +109,34 @@ func (s *Sink) say(id string, status detector.Status) {
 	s.Announce(time.Now(), detector.Announce{Verdict: verdict(id, status)})
 }
 
+// TestTheClockIsSetBack has it set back by an hour while a deadlock stands.
+func TestTheClockIsSetBack(t *testing.T) {
+	s, err := newSink(toManager(), new(receiver))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verdict("v", detector.Confirmed)
+	at := v.Confirmed
+	for _, step := range []struct {
+		status detector.Status
+		passed time.Duration
+		lasts  time.Duration // as it is told
+	}{
+		{detector.Confirmed, time.Second, s.holds + time.Second},
+		{detector.Confirmed, -time.Hour, s.holds},
+		{detector.Confirmed, 10 * time.Second, s.holds + 10*time.Second},
+		{detector.Resolved, -time.Hour, 0},
+	} {
+		at, v.Status = at.Add(step.passed), step.status
+		s.Announce(at, detector.Announce{Verdict: v})
+		told := s.targets[0].queue.next(at, 1)[0]
+		if lasts := told.ends.Sub(told.starts); lasts != step.lasts || told.starts.After(at) || told.starts != told.starts.Round(0) || told.ends != told.ends.Round(0) {
+			t.Errorf("%s at %v: told from %v to %v", step.status, at, told.starts, told.ends)
+		}
+		s.targets[0].queue.settle(at, []*entry{told}, sent)
+	}
+}
+
 func counted(t *testing.T, r *prometheus.Registry, want string) {
 	t.Helper()
 	var lines []string
