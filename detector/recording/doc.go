@@ -26,8 +26,9 @@
 //
 // # Bounds
 //
-// All recordings in one folder together take no more than Config.MaxBytes: the
-// oldest files are removed. Recording never makes the detector wait; what comes
+// All recordings in one folder together take no more than Config.MaxBytes: files
+// are removed, first those of other recordings and then the lowest numbers of the
+// present one. Recording never makes the detector wait; what comes
 // too fast is dropped, counted, and noted in the file. If a file cannot be
 // written, as when the disk is full, that is reported once and recording stops.
 //

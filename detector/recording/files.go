@@ -2,18 +2,22 @@ package recording
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // parts is into how many files a folder's bytes are divided.
 const parts = 8
 
-// files writes the files of one recording, and removes the oldest of its folder.
+// files writes the files of one recording, and removes others of its folder.
 type files struct {
 	dir       string
 	recording string
@@ -52,30 +56,71 @@ func create(path string) (io.WriteCloser, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
-// makeRoom removes the oldest files until there is room for one more.
+// named is what the files are called: by their recording and number.
+var named = regexp.MustCompile(`^waitgraph-([0-9]{8}T[0-9]{6}\.[0-9]{9}Z)-([0-9]{6,12})\.jsonl$`)
+
+// stored is a file in the folder.
+type stored struct {
+	name      string
+	recording string
+	number    int
+	size      int64
+}
+
+// stored returns the files of all recordings, in the order in which they are to be
+// removed: those of others first. A recording's name does not tell whether it is
+// older than the present one, since the clock may have been ahead.
+func (f *files) stored() ([]stored, error) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	var others, own []stored
+	for _, e := range entries {
+		match := named.FindStringSubmatch(e.Name())
+		if match == nil || !e.Type().IsRegular() {
+			continue
+		}
+		number, err := strconv.Atoi(match[2])
+		if err != nil {
+			return nil, err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return nil, err
+		}
+		if one := (stored{e.Name(), match[1], number, info.Size()}); one.recording == f.recording {
+			own = append(own, one)
+		} else {
+			others = append(others, one)
+		}
+	}
+	for _, all := range [][]stored{others, own} {
+		slices.SortFunc(all, func(a, b stored) int {
+			return cmp.Or(strings.Compare(a.recording, b.recording), cmp.Compare(a.number, b.number))
+		})
+	}
+	return append(others, own...), nil
+}
+
+// makeRoom removes files until there is room for one more.
 func (f *files) makeRoom() error {
-	paths, err := filepath.Glob(filepath.Join(f.dir, "waitgraph-*.jsonl"))
+	all, err := f.stored()
 	if err != nil {
 		return err
 	}
-	slices.Sort(paths) // which is by age
-	sizes, total := make([]int64, len(paths)), int64(0)
-	for i, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return err
-		}
-		sizes[i] = info.Size()
-		total += sizes[i]
+	total := f.part()
+	for i := range all {
+		total += all[i].size
 	}
-	for i, path := range paths {
-		if total+f.part() <= f.most {
+	for i := range all {
+		if total <= f.most {
 			break
 		}
-		if err := os.Remove(path); err != nil {
+		if err := os.Remove(filepath.Join(f.dir, all[i].name)); err != nil {
 			return err
 		}
-		total -= sizes[i]
+		total -= all[i].size
 	}
 	return nil
 }

@@ -241,45 +241,6 @@ func without(lines []string, text string) []string {
 	return lines
 }
 
-func TestFilesAreBounded(t *testing.T) {
-	dir := t.TempDir()
-	for range 2 { // recordings
-		s := newSubject(dir, MinMaxBytes)
-		s.start()
-		for range 50 {
-			s.tick(100)
-			for len(s.records) > 0 {
-				time.Sleep(time.Millisecond)
-			}
-		}
-		s.stop(t)
-		if s.dropped > 0 || s.trouble != nil {
-			t.Errorf("%d dropped, %v", s.dropped, s.trouble)
-		}
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	total := int64(0)
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += info.Size()
-		if info.Mode().Perm() != 0o600 {
-			t.Errorf("%s has mode %v", e.Name(), info.Mode())
-		}
-	}
-	if total > MinMaxBytes || total < MinMaxBytes/2 || len(entries) < parts/2 {
-		t.Errorf("%d bytes in %d files", total, len(entries))
-	}
-	if r, _, notes := play(t, dir); r.Gaps != 1 || !strings.Contains(notes[0], "are missing") {
-		t.Errorf("%+v %q", r, notes)
-	}
-}
-
 func TestWhatComesTooFastIsCounted(t *testing.T) {
 	dir := t.TempDir()
 	s := newSubject(dir, DefaultMaxBytes)
