@@ -116,7 +116,11 @@ func (r *Recorder) begin() error {
 	}
 	now := time.Now().UTC()
 	r.files.recording = now.Format("20060102T150405.000000000Z")
-	if err := r.nextFile(now); err != nil {
+	first, err := r.first(now)
+	if err != nil {
+		return err
+	}
+	if err := r.nextFile(first); err != nil {
 		return err
 	}
 	return r.files.flush()
@@ -177,26 +181,31 @@ func (r *Recorder) append(at time.Time, l line) error {
 	}
 	data = append(data, '\n')
 	if !r.files.fits(data) {
-		if err := r.nextFile(at); err != nil {
+		first, err := r.first(at)
+		if err != nil {
 			return err
 		}
-		if !r.files.fits(data) {
-			r.drop()
+		if int64(len(first)+len(data)) > r.files.part() {
+			r.drop() // there is no file that it would fit into
 			return nil
+		}
+		if err := r.nextFile(first); err != nil {
+			return err
 		}
 	}
 	return r.files.write(data)
 }
 
+// first returns the first line of the next file.
+func (r *Recorder) first(at time.Time) ([]byte, error) {
+	data, err := json.Marshal(line{At: at.UTC(), Start: &start{r.files.recording, r.files.number + 1, config(r.cfg.Detector)}})
+	return append(data, '\n'), err
+}
+
 // nextFile begins a file with its first line.
-func (r *Recorder) nextFile(at time.Time) error {
+func (r *Recorder) nextFile(first []byte) error {
 	if err := r.files.next(); err != nil {
 		return err
 	}
-	c := r.cfg.Detector
-	data, err := json.Marshal(line{At: at.UTC(), Start: &start{r.files.recording, r.files.number, config(c)}})
-	if err != nil {
-		return err
-	}
-	return r.files.write(append(data, '\n'))
+	return r.files.write(first)
 }

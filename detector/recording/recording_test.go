@@ -254,12 +254,22 @@ func TestWhatComesTooFastIsCounted(t *testing.T) {
 }
 
 func TestWhatIsTooLargeIsCounted(t *testing.T) {
-	s := newSubject(t.TempDir(), MinMaxBytes)
+	dir := t.TempDir()
+	s := newSubject(dir, MinMaxBytes)
 	s.start()
-	s.step(detector.QueueCounted{Queue: strings.Repeat("q", MinMaxBytes)})
+	for range 10 {
+		s.step(detector.QueueCounted{Queue: strings.Repeat("q", MinMaxBytes/parts)})
+	}
+	s.tick(1)
 	s.stop(t)
-	if s.dropped != 1 || s.trouble != nil {
+	if s.dropped != 10 || s.trouble != nil {
 		t.Errorf("%d dropped, %v", s.dropped, s.trouble)
+	}
+	if r, _, notes := play(t, dir); r.Gaps == 0 || r.Events != 1 {
+		t.Errorf("%+v %q", r, notes)
+	}
+	if s.files.number != 1 {
+		t.Errorf("%d files were begun for what fits into none", s.files.number)
 	}
 }
 
