@@ -21,7 +21,9 @@
 // [Verdict], [Proven] and [Graph] are the JSON forms. Their members are described on the
 // fields; a member that has nothing to say is left out. Times are RFC 3339 in
 // UTC, trace and span IDs lower case hex, agents name#incarnation. Members may
-// be added, but not renamed or removed. The proof in Proven is described in
+// be added, but not renamed or removed. The lists of a Verdict are bounded, each by
+// itself and the holders and waits of all its processes together: the first are told
+// in full, and of what is left out there is the count. The proof in Proven is described in
 // package proof; unlike the lists of a Verdict it is never cut short.
 //
 // # Hostile names

@@ -155,6 +155,51 @@ func TestLargeCoresAreBounded(t *testing.T) {
 	}
 }
 
+// pool is a deadlock of n workers of which each needs a reply that any of them
+// could give, with as many callers behind it.
+func pool(n int) detector.Verdict {
+	v := detector.Verdict{Kind: detector.Knot, Status: detector.Confirmed, CollateralCount: n}
+	workers := make([]string, n)
+	for i := range workers {
+		workers[i] = fmt.Sprintf("worker:%d", i)
+	}
+	for i, w := range workers {
+		v.Core = append(v.Core, member(w, asks("pool", 0, 0, workers...)))
+		v.Collateral = append(v.Collateral, member(fmt.Sprintf("caller:%d", i), asks("pool", 0, 0, workers...)))
+	}
+	return v
+}
+
+// TestWhatAllHoldIsBounded sees to it that no wait loses all that is told of it.
+func TestWhatAllHoldIsBounded(t *testing.T) {
+	const n = 500
+	v := Of(pool(n), at)
+	for name, list := range map[string][]Process{"core": v.Core, "collateral": v.Collateral} {
+		holders := 0
+		for i, p := range list {
+			w := &p.Waits[0]
+			if holders += len(w.Holders); len(w.Holders) == 0 || w.HolderCount != n || i == 0 && len(w.Holders) != maxHolders {
+				t.Errorf("%s: process %d shows %d of %d holders", name, i, len(w.Holders), w.HolderCount)
+			}
+		}
+		if len(list) != n || holders > listHolders+n {
+			t.Errorf("%s: %d processes show %d holders", name, len(list), holders)
+		}
+	}
+}
+
+func TestWaitsWithoutRoomAreCounted(t *testing.T) {
+	locks := make([]detector.Edge, 400)
+	v := detector.Verdict{Core: []detector.Member{member("p", locks...), member("q", locks...), member("r", locks...), member("s", locks[:1]...)}}
+	var got []string
+	for _, p := range Of(v, at).Core {
+		got = append(got, fmt.Sprintf("%s %d %d", p.Name, len(p.Waits), p.WaitCount))
+	}
+	if d := cmp.Diff([]string{"p 400 0", "q 400 0", "r 0 400", "s 1 0"}, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 func TestJSON(t *testing.T) {
 	v := cycle()
 	v.Collateral, v.CollateralCount, v.Core = nil, 0, v.Core[:1]

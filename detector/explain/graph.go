@@ -43,14 +43,15 @@ func OfGraph(s detector.Snapshot, at time.Time) Graph {
 	for i, p := range s.Pools {
 		g.Pools[i] = Pool{p.Queue, p.Workers, p.Blocked, p.Waiting, p.LastWorker}
 	}
+	t := unbounded()
 	for i := range s.Processes {
-		g.Processes[i] = node(&s.Processes[i])
+		g.Processes[i] = t.node(&s.Processes[i])
 	}
 	return g
 }
 
-func node(p *detector.Process) Node {
-	return Node{Process: process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}
+func (t *teller) node(p *detector.Process) Node {
+	return Node{Process: t.process(&p.Member), Hint: p.Hint, Deadlocked: p.Deadlocked, Verdict: p.Verdict}
 }
 
 // WriteGraph writes the JSON of OfGraph process by process, so that what it
@@ -64,12 +65,12 @@ func WriteGraph(w io.Writer, s detector.Snapshot, at time.Time) error {
 	head, tail, _ := bytes.Cut(rest, []byte(none))
 	b := bufio.NewWriterSize(w, 1<<20)
 	_, _ = fmt.Fprintf(b, `%s"processes":[`, head) // a bufio.Writer keeps its error
-	e := json.NewEncoder(b)
+	e, t := json.NewEncoder(b), unbounded()
 	for i := range s.Processes {
 		if i > 0 {
 			_ = b.WriteByte(',')
 		}
-		if err := e.Encode(node(&s.Processes[i])); err != nil {
+		if err := e.Encode(t.node(&s.Processes[i])); err != nil {
 			return fmt.Errorf("write graph: %w", err)
 		}
 	}

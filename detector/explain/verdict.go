@@ -1,13 +1,11 @@
 package explain
 
 import (
-	"encoding/hex"
 	"strings"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/proof"
-	"github.com/waitgraph/waitgraph/detector/report"
 )
 
 // Bounds on what an explanation lists of one verdict. The counts beside the
@@ -15,7 +13,6 @@ import (
 const (
 	maxSentences = 100
 	maxCore      = 1000
-	maxHolders   = 100
 	maxNamed     = 10 // names in one sentence
 )
 
@@ -52,53 +49,6 @@ type Proven struct {
 	Verdict
 	Proof    *proof.Proof `json:"proof,omitempty"`    // the members of Core and those that have left it since
 	Unproven string       `json:"unproven,omitempty"` // why there is no proof
-}
-
-// Process is one process, and what it waits for if it is blocked.
-type Process struct {
-	Name       string `json:"process"`
-	Agent      string `json:"agent"`
-	Activation uint64 `json:"activation"`
-	Service    string `json:"service,omitempty"`
-	Host       string `json:"host,omitempty"`
-	Epoch      uint64 `json:"epoch,omitempty"`
-	Need       int    `json:"need,omitempty"` // how many of the waits must be granted
-	Waits      []Wait `json:"waits,omitempty"`
-}
-
-// Wait is one resource that a process waits for.
-type Wait struct {
-	Resource    string    `json:"resource"`
-	Kind        string    `json:"kind"` // reply, lock, permit, buffer, queue
-	Since       time.Time `json:"since,omitzero"`
-	Deadline    time.Time `json:"deadline,omitzero"`
-	Exchange    string    `json:"exchange,omitempty"` // where the request went
-	Key         string    `json:"key,omitempty"`      // with which routing key
-	Queue       string    `json:"queue,omitempty"`    // where the request lies untaken, if it does
-	Holders     []Holder  `json:"holders"`            // any of them can grant it; at most 100
-	HolderCount int       `json:"holder_count"`
-	TraceID     string    `json:"trace_id,omitempty"`
-	SpanID      string    `json:"span_id,omitempty"`
-}
-
-// Target names what a wait is for as people know it.
-func (w *Wait) Target() string {
-	switch {
-	case w.Queue != "":
-		return w.Queue
-	case w.Kind == "reply" && w.Exchange != "":
-		return w.Exchange + "/" + w.Key
-	case w.Kind == "reply" && w.Key != "":
-		return w.Key
-	}
-	return w.Resource
-}
-
-// Holder is a process that can grant a resource.
-type Holder struct {
-	Name       string `json:"process"`
-	Agent      string `json:"agent"`
-	Activation uint64 `json:"activation"`
 }
 
 // Of explains a verdict at an instant.
@@ -159,38 +109,4 @@ func edges(core []detector.Member) (n int) {
 		n += len(core[i].Waits)
 	}
 	return n
-}
-
-func processes(members []detector.Member) []Process {
-	all := make([]Process, len(members))
-	for i := range members {
-		all[i] = process(&members[i])
-	}
-	return all
-}
-
-func process(m *detector.Member) Process {
-	p := Process{
-		Name: m.Key.Process, Agent: m.Key.Agent.String(), Activation: m.Key.Activation,
-		Service: m.Service, Host: m.Host, Epoch: m.Epoch, Need: m.Need,
-	}
-	for i := range m.Waits {
-		p.Waits = append(p.Waits, wait(&m.Waits[i]))
-	}
-	return p
-}
-
-func wait(e *detector.Edge) Wait {
-	w := Wait{
-		Resource: string(e.Resource), Kind: e.Kind.String(), Since: e.Since.UTC(), Deadline: e.Deadline.UTC(),
-		Exchange: e.Destination.Exchange, Key: e.Destination.Key, Queue: e.Queue,
-		Holders: make([]Holder, min(len(e.Holders), maxHolders)), HolderCount: len(e.Holders),
-	}
-	for i, k := range e.Holders[:len(w.Holders)] {
-		w.Holders[i] = Holder{Name: k.Process, Agent: k.Agent.String(), Activation: k.Activation}
-	}
-	if e.Trace != (report.TraceContext{}) {
-		w.TraceID, w.SpanID = hex.EncodeToString(e.Trace.TraceID[:]), hex.EncodeToString(e.Trace.SpanID[:])
-	}
-	return w
 }

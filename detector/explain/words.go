@@ -165,23 +165,24 @@ func limit(deadline, at time.Time) string {
 
 // blockers words who could grant it and does not.
 func blockers(m *detector.Member, e *detector.Edge) string {
-	names := make([]string, len(e.Holders))
-	for i, k := range e.Holders {
-		names[i] = k.Process
+	n := len(e.Holders)
+	names := make([]string, min(n, maxNamed))
+	for i := range names {
+		names[i] = e.Holders[i].Process
 	}
 	switch {
-	case e.Queue != "" && len(names) == 0:
+	case e.Queue != "" && n == 0:
 		return "nobody is known to consume " + Printable(e.Queue)
 	case e.Queue != "" && e.Kind == report.Buffer:
-		return list(names, len(names)) + ", who could make some, " + be(len(names)) + " blocked"
+		return list(names, n) + ", who could make some, " + be(n) + " blocked"
 	case e.Queue != "":
-		return "untaken, as " + list(names, len(names)) + ", who would take it from " + Printable(e.Queue) + ", " + be(len(names)) + " blocked"
-	case len(names) == 0:
+		return "untaken, as " + list(names, n) + ", who would take it from " + Printable(e.Queue) + ", " + be(n) + " blocked"
+	case n == 0:
 		return "nobody is known to hold it"
-	case len(names) == 1 && e.Holders[0] == m.Key:
+	case n == 1 && e.Holders[0] == m.Key:
 		return "blocked by itself"
 	}
-	return "blocked by " + list(names, len(names))
+	return "blocked by " + list(names, n)
 }
 
 func be(n int) string {
