@@ -14,9 +14,13 @@ import (
 
 // Fingerprint returns the name of a verdict's pattern: 16 hexadecimal digits.
 func Fingerprint(v *explain.Verdict) string {
-	members := make([]string, len(v.Core))
+	members := make([]string, 0, len(v.Core))
 	for i := range v.Core {
-		members[i] = member(&v.Core[i])
+		p := &v.Core[i]
+		if v.Kind == detector.Knot && p.WaitCount > len(p.Waits) {
+			continue // the waits that there was no room for do not make it another pattern
+		}
+		members = append(members, member(p))
 	}
 	if v.Kind == detector.Knot {
 		slices.Sort(members)

@@ -57,6 +57,18 @@ func TestLeastRotation(t *testing.T) {
 	})
 }
 
+func TestLargeKnotsAreOfThePatternOfSmallOnes(t *testing.T) {
+	v := crossing("v", 1, 2).Verdict
+	v.Kind = detector.Knot
+	small := Fingerprint(&v)
+	another := v.Core[0]
+	another.Waits, another.WaitCount = nil, len(another.Waits)
+	v.Core = append(v.Core, another)
+	if large := Fingerprint(&v); large != small {
+		t.Errorf("%s, and %s with one of whom nothing is told", small, large)
+	}
+}
+
 func TestDifferentPatternsDiffer(t *testing.T) {
 	one := crossing("v", 1, 2).Verdict
 	seen := map[string]string{Fingerprint(&one): "two services"}
