@@ -200,6 +200,19 @@ func TestWaitsWithoutRoomAreCounted(t *testing.T) {
 	}
 }
 
+func TestSizeIsThatOfTheJSON(t *testing.T) {
+	for _, v := range []detector.Verdict{cycle(), pool(10), pool(500)} {
+		x := Of(v, at)
+		data, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := x.Size(), len(data); got < want*3/4 || got > want*5/4 {
+			t.Errorf("%d processes: %d bytes, not %d", x.CoreCount, want, got)
+		}
+	}
+}
+
 func TestJSON(t *testing.T) {
 	v := cycle()
 	v.Collateral, v.CollateralCount, v.Core = nil, 0, v.Core[:1]
