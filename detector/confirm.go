@@ -26,7 +26,7 @@ func (d *Detector) conclude(r *round) {
 	proven, objection := r.proof(figures)
 	v.reason = objection
 	switch {
-	case len(proven) > 0 && !proven.sameMembers(v.proven):
+	case len(proven) > 0 && !proven.sameMembers(v.proven) && v.proven.within(proven):
 		if v.status == Suspected {
 			v.status, v.confirmed = Confirmed, d.now
 		}

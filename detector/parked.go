@@ -28,11 +28,14 @@ func (d *Detector) settle() {
 	keep := d.parked[:0]
 	for _, p := range d.parked {
 		var over core
+		released, _ := p.v.evidence().released()
 		p.left, over = p.left.split()
 		cause, _ := over.ending()
 		switch {
 		case p.v.evidence().joined():
 			d.publishEnd(p.v, Resolved, CauseHolderJoined, "", false)
+		case released != nil:
+			d.publishEnd(p.v, Resolved, CauseReleased, "", false)
 		case len(over) > 0 && cause != report.Granted.String():
 			d.publishEnd(p.v, Resolved, cause, "", false)
 		case p.heardOut():

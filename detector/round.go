@@ -86,11 +86,11 @@ func (d *Detector) interrogate(r *round) {
 		}
 	}
 	r.witnesses = d.witnesses(r)
-	for _, a := range r.witnesses {
-		r.silent[a] = d.agents[a]
-	}
-	for _, a := range r.witnesses {
-		d.inquire(r.silent[a], r)
+	for _, id := range r.witnesses {
+		if a := d.agents[id]; a != nil { // otherwise it was forgotten meanwhile, like its process
+			r.silent[id] = a
+			d.inquire(a, r)
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ const (
 	CauseHolderJoined = "holder_joined" // somebody outside the core can now grant
 	CauseAgentLost    = "agent_lost"    // the lease of a member's agent ran out
 	CauseReleased     = "released"      // a member lost what another waits for, and waits on itself
-	CauseMerged       = "merged"        // it became part of an older verdict
+	CauseMerged       = "merged"        // it became part of an older verdict, or a confirmed one
 	CauseUnknown      = "unknown"       // no report told
 )
 

@@ -47,13 +47,14 @@ func (d *Detector) judge() {
 }
 
 // match finds for each core the verdict that is about it. A core that shares a
-// wait epoch with a standing verdict continues it; one that continues several
-// goes on as the oldest, and the others are merged into it. Of the parts of a
-// core that fell apart the first keeps the verdict.
+// wait epoch with a standing verdict, with what is proven of it if it is confirmed,
+// continues it; one that continues several goes on as a confirmed one, of several
+// as the oldest, and the others are merged into it. Of the parts of a core that fell
+// apart the first keeps the verdict.
 func (d *Detector) match(cores []core) {
 	continued := make(map[*verdict]struct{})
 	for _, c := range cores {
-		v := d.oldest(c, continued)
+		v := d.foremost(c, continued)
 		if v == nil {
 			v = d.suspect(c)
 			continued[v] = struct{}{}
@@ -61,7 +62,7 @@ func (d *Detector) match(cores []core) {
 		}
 		continued[v] = struct{}{}
 		for _, m := range c {
-			if o := m.node.verdict; o != nil && o != v && d.verdicts[o.id] == o && o.core.includes(m.node, m.epoch) {
+			if o := m.node.verdict; o != nil && o != v && d.verdicts[o.id] == o && o.evidence().includes(m.node, m.epoch) {
 				if _, taken := continued[o]; !taken {
 					d.finish(o, Resolved, CauseMerged, "became part of "+v.id)
 				}
@@ -76,19 +77,28 @@ func (d *Detector) match(cores []core) {
 	}
 }
 
-// oldest returns the oldest verdict that c continues and no other core has.
-func (d *Detector) oldest(c core, continued map[*verdict]struct{}) *verdict {
+// foremost returns the verdict that c goes on as, of those that it continues and no
+// other core has.
+func (d *Detector) foremost(c core, continued map[*verdict]struct{}) *verdict {
 	var found *verdict
 	for _, m := range c {
 		v := m.node.verdict
-		if v == nil || !v.core.includes(m.node, m.epoch) {
+		if v == nil || !v.evidence().includes(m.node, m.epoch) {
 			continue
 		}
-		if _, taken := continued[v]; !taken && (found == nil || compareVerdicts(v, found) < 0) {
+		if _, taken := continued[v]; !taken && (found == nil || v.before(found)) {
 			found = v
 		}
 	}
 	return found
+}
+
+// before reports whether a core that continues both goes on as v.
+func (v *verdict) before(o *verdict) bool {
+	if v.status != o.status {
+		return v.status == Confirmed
+	}
+	return compareVerdicts(v, o) < 0
 }
 
 func compareVerdicts(a, b *verdict) int {
@@ -220,6 +230,8 @@ func (c core) ending() (cause, reason string) {
 		switch {
 		case m.stands():
 			continue
+		case m.granted():
+			note(2, report.Granted.String(), fmt.Sprintf("%s was granted some of what it waited for", n.key.Process))
 		case n.epoch < m.epoch:
 			note(1, CauseUnknown, fmt.Sprintf("the call chain that spoke of %s is gone", n.key.Process))
 		case !m.over():
@@ -244,10 +256,20 @@ func (c core) ending() (cause, reason string) {
 }
 
 // stands reports whether the member still waits as far as anybody has said.
-func (m *coreMember) stands() bool { return m.node.blocked && m.node.shown.epoch == m.epoch }
+func (m *coreMember) stands() bool {
+	return m.node.blocked && m.node.shown.epoch == m.epoch && !m.granted()
+}
 
 // over reports whether its agent has said that the member's wait is over, or is lost.
-func (m *coreMember) over() bool { return !m.node.blocked || m.node.epoch != m.epoch }
+func (m *coreMember) over() bool { return !m.node.blocked || m.node.epoch != m.epoch || m.granted() }
+
+// granted reports whether its agent has said that the member waits for less in the
+// same epoch: a wait that ends otherwise begins another one.
+func (m *coreMember) granted() bool {
+	return m.node.blocked && m.node.epoch == m.epoch && slices.ContainsFunc(m.waits, func(w coreWait) bool {
+		return w.inside && !awaits(m.node.waits, w.Resource)
+	})
+}
 
 // joined reports whether a queue that members wait for has got a consumer that
 // it did not have.
@@ -280,16 +302,34 @@ func (q *queue) hasOther(g *grantors) bool {
 // freed words the end of a core all of whose members still wait: somebody
 // outside can grant now, or a member no longer owes what it owed.
 func (c core) freed() (cause, reason string) {
-	for _, m := range c {
-		for _, w := range m.waits {
+	if m, h := c.released(); m != nil {
+		return CauseReleased, fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, m.node.key.Process)
+	}
+	return CauseHolderJoined, "somebody outside it can grant what it waits for"
+}
+
+// released returns a member that waits for what another one, which stands, does not
+// hold any more, and that one; nil if there is none.
+func (c core) released() (*coreMember, *node) {
+	standing := make(map[*node]struct{}, len(c))
+	for i := range c {
+		if c[i].stands() && !c[i].node.shown.hint {
+			standing[c[i].node] = struct{}{}
+		}
+	}
+	for i := range c {
+		for _, w := range c[i].waits {
+			if !w.inside || w.queue != nil {
+				continue
+			}
 			for _, h := range w.holders.nodes {
-				if w.inside && w.queue == nil && !h.holds.has(w.Resource) && !h.shown.hint {
-					return CauseReleased, fmt.Sprintf("%s does not hold what %s waits for", h.key.Process, m.node.key.Process)
+				if _, stands := standing[h]; stands && !h.holds.has(w.Resource) {
+					return &c[i], h
 				}
 			}
 		}
 	}
-	return CauseHolderJoined, "somebody outside it can grant what it waits for"
+	return nil, nil
 }
 
 // remove takes a verdict off the standing ones.
