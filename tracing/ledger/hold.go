@@ -263,7 +263,7 @@ func (l *Ledger) drop(p *Process, h *hold) {
 	}
 	p.dropped = p.blocked()
 	switch {
-	case h.shared && p.exposed:
+	case h.shared && (p.exposed || p.shown):
 		p.notable = true
 		l.report(p)
 	case p.blocked():

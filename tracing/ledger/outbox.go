@@ -124,7 +124,7 @@ func (l *Ledger) publish(p *Process, hops *int) report.State {
 	}
 	clear(p.fresh)
 	p.fresh, p.whole, p.notable = p.fresh[:0], false, false
-	p.published, p.public = p.seq, p.numbered
+	p.published, p.public, p.shown = p.seq, p.numbered, p.exposed
 	return s
 }
 

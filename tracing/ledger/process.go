@@ -38,6 +38,7 @@ type Process struct {
 	// Publication.
 	published uint64  // the last seq that all detectors were sent
 	public    uint64  // the epoch of that report if it told of waits, else 0
+	shown     bool    // that report told of holds although p was active
 	whole     bool    // more than fresh has changed since
 	fresh     []*hold // taken since
 	notable   bool    // worth a report even if p is active by then
