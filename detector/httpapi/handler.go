@@ -67,9 +67,17 @@ const (
 
 // Bounds on requests.
 const (
-	answerTime  = 2 * time.Second // for the detector to answer
-	maxBody     = 4 << 10
-	maxRequests = 32 // at a time
+	answerTime = 2 * time.Second // for the detector to answer
+	maxBody    = 4 << 10
+)
+
+// Bounds on requests that are answered at a time. An answer that is read slowly
+// holds up its own kind alone: however many graphs are asked for, the detector
+// looks neither dead to a supervisor nor gone to Prometheus.
+const (
+	maxRequests = 32
+	maxProbes   = 32 // answers short enough that no reader can hold them up
+	maxScrapes  = 8
 )
 
 // NewHandler returns the API. Metrics serves /metrics.
@@ -80,9 +88,6 @@ func NewHandler(s System, metrics http.Handler) http.Handler {
 		get(mux, path, webpage.Handler().ServeHTTP)
 	}
 	get(mux, "/api/v1/{$}", a.index)
-	get(mux, "/livez", a.live)
-	get(mux, "/readyz", a.ready)
-	get(mux, "/metrics", metrics.ServeHTTP)
 	get(mux, "/api/v1/deadlocks", a.deadlocks)
 	get(mux, "/api/v1/deadlocks/{id}", a.deadlock)
 	get(mux, "/api/v1/graph", a.graph)
@@ -91,6 +96,15 @@ func NewHandler(s System, metrics http.Handler) http.Handler {
 	})
 	all := http.NewServeMux()
 	all.Handle("/", limit(maxRequests, mux))
+	probes := http.NewServeMux()
+	get(probes, "/livez", a.live)
+	get(probes, "/readyz", a.ready)
+	probing := limit(maxProbes, probes)
+	all.Handle("/livez", probing)
+	all.Handle("/readyz", probing)
+	scrapes := http.NewServeMux()
+	get(scrapes, "/metrics", metrics.ServeHTTP)
+	all.Handle("/metrics", limit(maxScrapes, scrapes))
 	streams := http.NewServeMux()
 	get(streams, eventsPath, (&feed{state: s.State}).events)
 	all.Handle(eventsPath, limit(maxStreams, streams))

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -152,12 +153,12 @@ func TestHugeGraphsAreNotDrawn(t *testing.T) {
 	}
 }
 
-func TestRequestsAtATimeAreBounded(t *testing.T) {
+func TestProbesAtATimeAreBounded(t *testing.T) {
 	s := fakeSystem{hold: make(chan struct{})}
 	server := httptest.NewServer(NewHandler(s, http.NotFoundHandler()))
 	defer server.Close()
-	statuses := make(chan int, maxRequests)
-	for range maxRequests + 1 {
+	statuses := make(chan int, maxProbes)
+	for range maxProbes + 1 {
 		go func() {
 			r, err := server.Client().Get(server.URL + "/livez")
 			if err != nil {
@@ -172,11 +173,60 @@ func TestRequestsAtATimeAreBounded(t *testing.T) {
 		t.Errorf("the first answer has status %d", got)
 	}
 	close(s.hold)
-	for range maxRequests {
+	for range maxProbes {
 		if got := <-statuses; got != http.StatusOK {
 			t.Errorf("status %d", got)
 		}
 	}
+}
+
+// heldSystem has graphs that nobody reads to their ends.
+type heldSystem struct {
+	fakeSystem
+	read chan struct{}
+}
+
+func (h heldSystem) Graph(ctx context.Context) (detector.Snapshot, time.Time, error) {
+	<-h.read
+	return h.fakeSystem.Graph(ctx)
+}
+
+func TestSlowReadersHoldUpTheirOwnKindAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		scraped := make(chan struct{})
+		s := heldSystem{read: make(chan struct{})}
+		h := NewHandler(s, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Slow") != "" {
+				<-scraped
+			}
+		}))
+		hold := func(n int, path string) {
+			for range n {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+				r.Header.Set("Slow", "yes")
+				go h.ServeHTTP(httptest.NewRecorder(), r)
+			}
+			synctest.Wait()
+		}
+		expect := func(path string, want int) {
+			t.Helper()
+			if got, _, _ := requestOf(t, h, http.MethodGet, path); got != want {
+				t.Errorf("%s: status %d, want %d", path, got, want)
+			}
+		}
+		hold(maxRequests, "/api/v1/graph")
+		expect("/api/v1/deadlocks", http.StatusServiceUnavailable)
+		expect("/metrics", http.StatusOK)
+		hold(maxScrapes, "/metrics")
+		expect("/metrics", http.StatusServiceUnavailable)
+		expect("/livez", http.StatusOK)
+		expect("/readyz", http.StatusOK)
+		close(s.read)
+		close(scraped)
+		synctest.Wait()
+		expect("/api/v1/deadlocks", http.StatusOK)
+		expect("/metrics", http.StatusOK)
+	})
 }
 
 func TestServeStopsInGoodOrder(t *testing.T) {
