@@ -39,6 +39,7 @@ type Log struct {
 	mu       sync.Mutex
 	trouble  map[string]*quiet
 	standing map[string]time.Time // when a verdict was last logged, by its ID
+	swept    time.Time            // when standing was last searched for what nobody repeats
 }
 
 // quiet is a kind of trouble that was logged not long ago.
@@ -76,6 +77,7 @@ func (l *Log) Announce(ctx context.Context, at time.Time, a detector.Announce) {
 func (l *Log) due(at time.Time, a *detector.Announce) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.sweep(at)
 	last, known := l.standing[a.Verdict.ID]
 	if a.Again && known && at.Sub(last) < Interval {
 		return false
@@ -85,6 +87,20 @@ func (l *Log) due(at time.Time, a *detector.Announce) bool {
 		delete(l.standing, a.Verdict.ID)
 	}
 	return true
+}
+
+// sweep forgets what was logged so long ago that it holds back nothing: of
+// verdicts that end unheard no more is heard.
+func (l *Log) sweep(at time.Time) {
+	if at.Sub(l.swept) < Interval {
+		return
+	}
+	l.swept = at
+	for id, last := range l.standing {
+		if at.Sub(last) >= Interval {
+			delete(l.standing, id)
+		}
+	}
 }
 
 // Trouble logs that something went wrong, unless the same message was logged

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -66,6 +67,18 @@ func TestStandingVerdictsAreRepeatedSeldom(t *testing.T) {
 	}
 	if len(l.standing) != 0 {
 		t.Error("the verdict that ended is remembered")
+	}
+}
+
+func TestVerdictsThatEndUnheardAreForgotten(t *testing.T) {
+	l := New(slog.New(slog.DiscardHandler))
+	for i := range 1000 {
+		a := confirmed()
+		a.Verdict.ID = strconv.Itoa(i)
+		l.Announce(t.Context(), at.Add(time.Duration(i)*Interval/2), a)
+	}
+	if n := len(l.standing); n > 4 {
+		t.Errorf("%d are remembered", n)
 	}
 }
 
