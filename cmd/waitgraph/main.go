@@ -57,6 +57,7 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal kills
 	os.Exit(start(ctx, os.Args[1:]))
 }
 

@@ -42,6 +42,7 @@ func main() {
 	s.folder = flag.Arg(0)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second signal kills
 	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "pictures:", err)
 		os.Exit(1) //nolint:gocritic // nothing is left to stop
