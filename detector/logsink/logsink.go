@@ -6,6 +6,8 @@
 // logged once in a while. Trouble that others can cause at will, such as
 // malformed messages, is logged at most once in each Interval, with the number
 // of times that it was not.
+//
+// Whoever logs does not wait for the log to be read if it goes through a Writer.
 package logsink
 
 import (
