@@ -45,7 +45,7 @@ func BenchmarkScrape(b *testing.B) {
 	d, _ := crowded()
 	stats := d.Stats()
 	r := prometheus.NewRegistry()
-	if _, err := New(r, func() detector.Stats { return stats }); err != nil {
+	if _, err := New(r, func() detector.Stats { return stats }, func() uint64 { return 0 }); err != nil {
 		b.Fatal(err)
 	}
 	h := promhttp.HandlerFor(r, promhttp.HandlerOpts{EnableOpenMetrics: true})

@@ -118,3 +118,18 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 }
+
+// dropped collects with what is counted here the lines of the log, which are
+// counted elsewhere.
+type dropped struct {
+	*prometheus.CounterVec
+	lines func() uint64
+}
+
+var droppedLines = describe("dropped_total", helpDropped, "what")
+
+// Collect implements prometheus.Collector.
+func (d dropped) Collect(ch chan<- prometheus.Metric) {
+	d.CounterVec.Collect(ch)
+	ch <- prometheus.MustNewConstMetric(droppedLines, prometheus.CounterValue, float64(d.lines()), droppedLine)
+}

@@ -62,11 +62,16 @@ const (
 	DroppedAnnouncement = "announcement"
 	DroppedRecord       = "record"  // a line of a recording
 	DroppedHistory      = "history" // a step of a deadlock that was to be kept
+
+	droppedLine = "line" // of the log, counted where it is dropped
 )
 
-// New returns metrics that are registered with r. Stats is called for each
-// scrape, from any goroutine, and must return at once.
-func New(r prometheus.Registerer, stats func() detector.Stats) (*Metrics, error) {
+const helpDropped = "What was dropped because it came faster than it could be dealt with."
+
+// New returns metrics that are registered with r. Stats, and lines, which tells
+// how many lines of the log were dropped, are called for each scrape, from any
+// goroutine, and must return at once.
+func New(r prometheus.Registerer, stats func() detector.Stats, lines func() uint64) (*Metrics, error) {
 	m := &Metrics{
 		verdicts:  counters("verdicts_total", "Steps of verdicts, by the shape of the core and what the verdict became.", "kind", "status"),
 		ended:     counters("resolutions_total", "Deadlocks that ended, by how.", "cause"),
@@ -75,12 +80,12 @@ func New(r prometheus.Registerer, stats func() detector.Stats) (*Metrics, error)
 		detection: histograms("detection_latency_seconds", "Time from the beginning of the last wait of a deadlock, by the clock of its agent, until it was suspected and confirmed; of those that were confirmed.", 100e-6, 17),
 		timeLeft:  histograms("time_to_first_timeout_seconds", "Time left, when a verdict was announced, until the first process of core and collateral gives up.", 1e-3, 20),
 		rejected:  counters("messages_rejected_total", "Messages that were no valid batch of reports, by reason.", "reason"),
-		dropped:   counters("dropped_total", "What was dropped because it came faster than it could be dealt with.", "what"),
+		dropped:   counters("dropped_total", helpDropped, "what"),
 		skipped:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "records_skipped_total", Help: "Log records of an event that this version does not know."}),
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "connected", Help: "Whether reports are being received: 1 or 0."}),
 	}
 	m.initialise()
-	for _, c := range []prometheus.Collector{m.verdicts, m.detection, m.timeLeft, m.ended, m.lasted, m.blocked, m.rejected, m.dropped, m.skipped, m.connected, collector{stats}} {
+	for _, c := range []prometheus.Collector{m.verdicts, m.detection, m.timeLeft, m.ended, m.lasted, m.blocked, m.rejected, dropped{m.dropped, lines}, m.skipped, m.connected, collector{stats}} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}

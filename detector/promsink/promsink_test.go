@@ -37,7 +37,7 @@ func scrapeAs(t *testing.T, r *prometheus.Registry, form string) string {
 func newMetrics(t *testing.T, stats detector.Stats) (*Metrics, *prometheus.Registry) {
 	t.Helper()
 	r := prometheus.NewPedanticRegistry()
-	m, err := New(r, func() detector.Stats { return stats })
+	m, err := New(r, func() detector.Stats { return stats }, func() uint64 { return 7 })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		`waitgraph_messages_rejected_total{reason="invalid"} 1`,
 		`waitgraph_messages_rejected_total{reason="malformed"} 1`,
 		`waitgraph_messages_rejected_total{reason="too_large"} 1`,
-		`waitgraph_dropped_total{what="question"} 1`,
+		`waitgraph_dropped_total{what="question"} 1`, `waitgraph_dropped_total{what="line"} 7`,
 		`waitgraph_records_skipped_total 3`,
 		`waitgraph_connected 1`,
 		`waitgraph_agents 1`, `waitgraph_blocked_processes 2`, `waitgraph_waits 3`, `waitgraph_deadlocked_processes 4`,

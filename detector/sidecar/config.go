@@ -69,7 +69,12 @@ type Config struct {
 
 	Detector detector.Config      // zero: detector.DefaultConfig
 	Registry *prometheus.Registry // takes the metrics; nil: one that has those of the OS process too
-	Log      *slog.Logger         // nil: discarded
+	// Log takes what happens; nil: it is discarded. It must not block, since
+	// everybody logs: give it a logsink.Writer if what it writes to can. LogDropped,
+	// if set, returns how many of its lines were dropped so far, and must return at
+	// once, from any goroutine.
+	Log        *slog.Logger
+	LogDropped func() uint64
 	// OnVerdict, if set, is told every announcement, in order, from one
 	// goroutine. What it is too slow for is dropped and counted.
 	OnVerdict func(detector.Announce)
@@ -135,6 +140,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.LogDropped == nil {
+		c.LogDropped = func() uint64 { return 0 }
 	}
 	if c.Listening == nil {
 		c.Listening = func(net.Addr) {}

@@ -49,7 +49,7 @@ func startOwner(t *testing.T, m *fakeMachine, r *fakeReach) (*owner, *prometheus
 	o := newOwner(m)
 	o.reach = r
 	var err error
-	if o.metrics, err = promsink.New(registry, func() detector.Stats { return *o.stats.Load() }); err != nil {
+	if o.metrics, err = promsink.New(registry, func() detector.Stats { return *o.stats.Load() }, func() uint64 { return 0 }); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

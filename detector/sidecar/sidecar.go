@@ -49,7 +49,7 @@ func Run(ctx context.Context, cfg Config) error {
 	s := &sidecar{cfg: cfg, started: time.Now().UTC(), owner: newOwner(detector.New(cfg.Detector)), log: logsink.New(cfg.Log)}
 	s.disconnected.Store(&errNotYet)
 	stats := func() detector.Stats { return *s.owner.stats.Load() }
-	metrics, err := promsink.New(cfg.Registry, stats)
+	metrics, err := promsink.New(cfg.Registry, stats, cfg.LogDropped)
 	if err != nil {
 		return err
 	}
