@@ -76,7 +76,9 @@ type Config struct {
 	Log        *slog.Logger
 	LogDropped func() uint64
 	// OnVerdict, if set, is told every announcement, in order, from one
-	// goroutine. What it is too slow for is dropped and counted.
+	// goroutine. What it is too slow for is dropped and counted. At the end it has a
+	// second for what is left; then Run returns, and a call that has not returned by
+	// then is the last.
 	OnVerdict func(detector.Announce)
 	// Serving, if set, is told at the start what the HTTP API answers from,
 	// also where there is no HTTP API.

@@ -2,7 +2,7 @@
 // value: Run it with a Config.
 //
 //	           events                 announcements
-//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ alerts, spans, log, past, history, OnVerdict
+//	Source ───────────▶ ┌─────────┐ ───────────────▶ teller ──▶ alerts, spans, log, past, history, listener
 //	       ◀─────────── │  owner  │
 //	          questions │ (Step,  │ ◀─────────────── HTTP API
 //	                    │  Tick)  │   requests        /metrics /readyz /api/v1/...
@@ -12,7 +12,8 @@
 // bounded channel, and so do announcements leave; what does not fit is dropped
 // and counted. Nothing that is dropped is lost for good, since agents repeat
 // what they reported when their digest shows a gap, and the detector repeats
-// its questions and announcements while they matter.
+// its questions and announcements while they matter. The listener has a goroutine
+// of its own: OnVerdict is told after all others, and holds up none of them.
 package sidecar
 
 import (
@@ -40,7 +41,7 @@ import (
 )
 
 // Run watches until ctx ends, and returns nil then. When it returns, all that
-// it started is gone.
+// it started is gone, but for a call of OnVerdict that it has given up.
 func Run(ctx context.Context, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -176,6 +177,8 @@ func (s *sidecar) run(ctx context.Context, source *amqpsource.Source, l net.List
 
 // spread passes on announcements until there are no more.
 func (s *sidecar) spread(ctx context.Context) {
+	listener := newListener(s.cfg.OnVerdict)
+	defer listener.close()
 	if s.history != nil {
 		defer s.history.Close()
 	}
@@ -189,6 +192,8 @@ func (s *sidecar) spread(ctx context.Context) {
 		if s.history != nil && !a.Again {
 			s.history.Add(explain.OfProven(a.Verdict, a.at))
 		}
-		s.cfg.OnVerdict(a.Announce)
+		if !listener.offer(a.Announce) {
+			s.owner.metrics.Drop(promsink.DroppedAnnouncement)
+		}
 	}
 }
