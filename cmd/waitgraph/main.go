@@ -24,8 +24,11 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/waitgraph/waitgraph/detector/logsink"
 )
 
 // Exit statuses.
@@ -85,7 +88,24 @@ func start(ctx context.Context, args []string) int {
 	return 0
 }
 
-func complain(err error) { fmt.Fprintln(os.Stderr, "waitgraph:", err) }
+// complain says what went wrong, whether or not somebody reads it: a daemon that
+// cannot go on must end.
+func complain(err error) {
+	to := logsink.NewWriter(os.Stderr)
+	fmt.Fprintln(to, "waitgraph:", err)
+	flush(to)
+}
+
+// flushTime is for what was printed last.
+const flushTime = time.Second
+
+func flush(all ...*logsink.Writer) {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTime)
+	defer cancel()
+	for _, w := range all {
+		w.Flush(ctx)
+	}
+}
 
 // version returns the version of the module or, of a build from a work tree,
 // its revision.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -85,8 +86,10 @@ func historyFile(folders string) string {
 	return filepath.Join(first, "history.db")
 }
 
-// Run watches until ctx ends.
+// Run watches until ctx ends. Nobody who reads what it prints holds it up.
 func (r *runCommand) Run(ctx context.Context) error {
+	verdicts, log := logsink.NewWriter(os.Stdout), logsink.NewWriter(os.Stderr)
+	defer flush(verdicts, log)
 	err := sidecar.Run(ctx, sidecar.Config{
 		URL:         r.URL,
 		MustConnect: !r.Wait,
@@ -95,11 +98,12 @@ func (r *runCommand) Run(ctx context.Context) error {
 		History:     history.Config{File: r.History, Age: r.HistoryAge, Size: r.HistorySize},
 		TraceURL:    r.TraceURL,
 		Record:      r.Record, RecordMaxBytes: r.RecordMaxBytes,
-		Alerts:    r.alerts(),
-		Spans:     spansink.Config{Endpoint: r.OTLPEndpoint},
-		Detector:  detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
-		Log:       r.log(),
-		OnVerdict: r.print,
+		Alerts:     r.alerts(),
+		Spans:      spansink.Config{Endpoint: r.OTLPEndpoint},
+		Detector:   detector.Config{Lease: r.Lease, AskAgain: r.AskAgain, Remind: r.Remind},
+		Log:        r.log(log),
+		LogDropped: func() uint64 { return verdicts.Dropped() + log.Dropped() },
+		OnVerdict:  func(a detector.Announce) { r.print(verdicts, a) },
 	})
 	if errors.Is(err, gate.ErrOpen) {
 		return fmt.Errorf("%w; give --tls-cert, --tls-key and --token-file, or --insecure-listen if something in front takes care of it", err)
@@ -124,10 +128,10 @@ func (r *runCommand) alerts() alertsink.Config {
 	}
 }
 
-func (r *runCommand) log() *slog.Logger {
+func (r *runCommand) log(to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: r.LogLevel}
 	if r.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+		return slog.New(slog.NewJSONHandler(to, options))
 	}
 	options.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == logsink.KeyVerdict {
@@ -135,12 +139,12 @@ func (r *runCommand) log() *slog.Logger {
 		}
 		return a
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
+	return slog.New(slog.NewTextHandler(to, options))
 }
 
 // print prints each step of a verdict in words.
-func (r *runCommand) print(a detector.Announce) {
+func (r *runCommand) print(to io.Writer, a detector.Announce) {
 	if r.LogFormat == "text" && !a.Again {
-		fmt.Printf("%s\n\n", explain.Of(a.Verdict, time.Now()))
+		_, _ = fmt.Fprintf(to, "%s\n\n", explain.Of(a.Verdict, time.Now()))
 	}
 }

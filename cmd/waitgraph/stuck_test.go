@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"syscall"
 	"testing"
@@ -32,6 +33,49 @@ func refuse(t *testing.T, l net.Listener) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+// clogged returns a pipe that takes nothing more, since nobody reads it.
+func clogged(t *testing.T) *os.File {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.Close(); w.Close() })
+	if err := w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = w.Write(make([]byte, 4096))
+	}
+	return w
+}
+
+func TestALogThatNobodyReadsHoldsUpNothing(t *testing.T) {
+	broker := listener(t)
+	c := command(t, nil, "run", "--wait", "--listen=", "--amqp-url=amqp://"+broker.Addr().String()+"/")
+	c.Stdout, c.Stderr = clogged(t), clogged(t)
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	refuse(t, broker) // which is logged
+	refuse(t, broker)
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestAFailureThatNobodyReadsIsOne(t *testing.T) {
+	c := command(t, nil, "run", "--listen=", "--amqp-url=amqp://127.0.0.1:1/")
+	c.Stderr = clogged(t)
+	exit := new(exec.ExitError)
+	if err := c.Run(); !errors.As(err, &exit) || exit.ExitCode() != statusFailed {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 // TestTheSecondSignalKills has a client that says nothing, for which the
