@@ -160,7 +160,7 @@ func (ch *channel) queuePurge(r *cursor) error {
 		return err
 	}
 	n := q.count()
-	q.ready = nil
+	q.ready, q.bytes = nil, 0
 	if noWait := flags.at(0); !noWait {
 		ch.reply(queuePurgeOK).long(uint32(n)).end()
 	}

@@ -48,6 +48,34 @@ var publishBehaviours = []behaviour{
 		r.must(ch.Close())
 		r.equal("left", r.drain(q), "3 4")
 	}},
+	{"a queue is full by the bytes of its ready messages too", func(r *rig) {
+		ch := r.channel()
+		q := r.declare(ch, "q", private("x-max-length", 3, "x-max-length-bytes", 10))
+		ds := r.consume(ch, q, 1)
+		r.publish(q, "11111111", "2222", "333", "444", "5")
+		r.equal("delivered", r.bodies(ds, 1), "11111111")
+		r.equal("by number", r.counts(q)[0], 3)
+		r.publish(q, "66666")
+		r.equal("by bytes", r.counts(q)[0], 3)
+		r.publish(q, "7777777777")
+		r.equal("one of all bytes", r.counts(q)[0], 1)
+		r.publish(q, "88888888888")
+		r.equal("one that is too large", r.counts(q)[0], 0)
+		r.publish(q, "99", "000")
+		r.must(ch.Close())
+		r.equal("the one that came back was the oldest", r.drain(q), "99 000")
+	}},
+	{"a queue that rejects keeps to its bytes", func(r *rig) {
+		q := r.declare(r.channel(), "q", private("x-max-length-bytes", 4, "x-overflow", "reject-publish"))
+		var confirmed []bool
+		for _, body := range []string{"11", "222", "33", "", "4"} {
+			confirmed = append(confirmed, r.send("", q, amqp.Publishing{Body: []byte(body)}))
+		}
+		r.equal("confirmed", fmt.Sprint(confirmed), "[true false true true false]")
+		_, err := r.channel().QueuePurge(q, false)
+		r.must(err)
+		r.equal("confirmed when there is room again", r.send("", q, amqp.Publishing{Body: []byte("4444")}), true)
+	}},
 	{"a full queue that rejects keeps what it has, and the publisher learns it", func(r *rig) {
 		q := r.declare(r.channel(), "q", private("x-max-length", 2, "x-overflow", "reject-publish"))
 		other := r.declare(r.channel(), "other", private())

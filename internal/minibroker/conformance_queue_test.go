@@ -57,6 +57,10 @@ var queueBehaviours = []behaviour{
 				"'x-message-ttl' for queue 'q~' in vhost '/': received '2000' but current is '1000'",
 			},
 			{
+				shared("x-message-ttl", 1000, "x-max-length-bytes", 1, "x-overflow", "drop-head"),
+				"'x-max-length-bytes' for queue 'q~' in vhost '/': received the value '1' of type 'signedint' but current is none",
+			},
+			{
 				shared("x-message-ttl", 1000, "x-overflow", "drop-head"),
 				"'x-overflow' for queue 'q~' in vhost '/': received the value 'drop-head' of type 'longstr' but current is none",
 			},
@@ -97,6 +101,8 @@ var queueBehaviours = []behaviour{
 			{"x-expires", int64(315360000001), "{value_too_large,315360000001}"},
 			{"x-max-length", -5, "{value_negative,-5}"},
 			{"x-max-length", true, "\"expected integer, got bool\""},
+			{"x-max-length-bytes", -5, "{value_negative,-5}"},
+			{"x-max-length-bytes", "long", "\"expected integer, got longstr\""},
 			{"x-overflow", "burst", "invalid_overflow"},
 			{"x-overflow", 1, "{unacceptable_type,signedint}"},
 			{"x-single-active-consumer", "yes", "{unacceptable_type,longstr}"},

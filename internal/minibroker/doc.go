@@ -39,7 +39,7 @@
 // A connection that does not read gets no deliveries beyond 1 MiB of backlog: its
 // messages stay in their queues or go to other consumers. One that goes on asking
 // for answers without reading them is dropped beyond 16 MiB. Nobody else waits for
-// either. Queues without x-max-length grow until memory ends.
+// either. Queues without x-max-length or x-max-length-bytes grow until memory ends.
 //
 // For tests of what goes wrong, [Broker.DropConnections] fails like a network and
 // [Broker.Block] like a broker that is short of memory.

@@ -59,7 +59,15 @@ func (b *Broker) checkInvariants() error {
 }
 
 func (q *queue) checkInvariants() error {
+	bytes := 0
+	for _, e := range q.ready {
+		bytes += len(e.body)
+	}
 	switch {
+	case bytes != q.bytes:
+		return fmt.Errorf("%d bytes are counted as %d", bytes, q.bytes)
+	case q.maxBytes >= 0 && !q.rejects && bytes > q.maxBytes:
+		return fmt.Errorf("%d bytes of %d", bytes, q.maxBytes)
 	case q.deleted:
 		return fmt.Errorf("deleted but listed")
 	case q.maxLength >= 0 && !q.rejects && len(q.ready) > q.maxLength:
@@ -130,7 +138,7 @@ func trouble(random *rand.Rand, url string) {
 		return
 	}
 	const autoDelete = true
-	shared, _ := ch.QueueDeclare("shared", false, autoDelete, false, false, amqp.Table{"x-max-length": 10})
+	shared, _ := ch.QueueDeclare("shared", false, autoDelete, false, false, amqp.Table{"x-max-length": 10, "x-max-length-bytes": 50_000})
 	private, _ := ch.QueueDeclare("", false, false, true, false, nil)
 	_ = ch.ExchangeDeclare("x", "topic", false, autoDelete, false, false, nil)
 	_ = ch.QueueBind(shared.Name, "#", "x", false, nil)

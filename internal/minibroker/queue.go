@@ -18,6 +18,7 @@ type queue struct {
 	owner *conn // of an exclusive queue
 
 	ready   []*entry // by seq
+	bytes   int      // of the bodies of those
 	nextSeq uint64
 
 	consumers []*consumer // longest not served first; of a single active consumer the active one first
@@ -93,14 +94,14 @@ func (q *queue) expire() {
 func (q *queue) pop() *entry {
 	e := q.ready[0]
 	q.ready[0] = nil
-	q.ready = q.ready[1:]
+	q.ready, q.bytes = q.ready[1:], q.bytes-len(e.body)
 	return e
 }
 
 // publish takes a message in, unless the queue is full and rejects.
 func (q *queue) publish(m *message) bool {
 	q.expire()
-	if q.rejects && q.overflows(len(q.ready)+1) {
+	if q.rejects && q.overflows(len(q.ready)+1, q.bytes+len(m.body)) {
 		return false
 	}
 	e := &entry{message: m, seq: q.nextSeq}
@@ -108,7 +109,7 @@ func (q *queue) publish(m *message) bool {
 	if ttl := q.lifetime(m); ttl >= 0 {
 		e.expiry = q.v.now.Add(ttl)
 	}
-	q.ready = append(q.ready, e)
+	q.ready, q.bytes = append(q.ready, e), q.bytes+len(m.body)
 	q.deliver()
 	q.trim()
 	return true
@@ -126,12 +127,15 @@ func (q *queue) lifetime(m *message) time.Duration {
 // trim drops what must not stay now that consumers have had their chance.
 func (q *queue) trim() {
 	q.expire()
-	for !q.rejects && q.overflows(len(q.ready)) {
+	for !q.rejects && q.overflows(len(q.ready), q.bytes) {
 		q.pop()
 	}
 }
 
-func (q *queue) overflows(n int) bool { return q.maxLength >= 0 && n > q.maxLength }
+// overflows reports whether n ready messages of so many bytes would be too many.
+func (q *queue) overflows(n, bytes int) bool {
+	return q.maxLength >= 0 && n > q.maxLength || q.maxBytes >= 0 && bytes > q.maxBytes
+}
 
 // requeue puts messages back in their old places.
 func (q *queue) requeue(es []*entry) {
@@ -140,6 +144,7 @@ func (q *queue) requeue(es []*entry) {
 	}
 	for _, e := range es {
 		e.redelivered = true
+		q.bytes += len(e.body)
 	}
 	bySeq := func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) }
 	slices.SortFunc(es, bySeq)

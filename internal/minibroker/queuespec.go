@@ -16,23 +16,24 @@ type limits struct {
 	ttl          time.Duration // x-message-ttl; negative: none
 	expires      time.Duration // x-expires; zero: none
 	maxLength    int           // x-max-length, of ready messages; negative: none
+	maxBytes     int           // x-max-length-bytes, of the bodies of ready messages; negative: none
 	rejects      bool          // x-overflow: reject-publish instead of drop-head
 	singleActive bool          // x-single-active-consumer
 }
 
 // comparedArguments are compared when a queue is declared again, in this order.
 var comparedArguments = []string{
-	"x-expires", "x-message-ttl", "x-max-length", "x-overflow", "x-single-active-consumer",
+	"x-expires", "x-message-ttl", "x-max-length", "x-max-length-bytes", "x-overflow", "x-single-active-consumer",
 }
 
 // unsupported are the arguments that RabbitMQ heeds and this broker does not.
 var unsupported = []string{
-	"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-length-bytes", "x-max-priority", "x-queue-mode",
+	"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-queue-mode",
 	"x-max-in-memory-length", "x-max-in-memory-bytes", "x-max-age", "x-queue-version",
 }
 
 func parseLimits(queue string, args table) (limits, error) {
-	l := limits{ttl: -1, maxLength: -1}
+	l := limits{ttl: -1, maxLength: -1, maxBytes: -1}
 	for _, name := range unsupported {
 		if _, ok := args.lookup(name); ok {
 			return l, refuse(notImplemented, "argument '%s' of queue '%s'", name, queue)
@@ -59,6 +60,8 @@ func (l *limits) set(queue string, f field) error {
 		l.expires = time.Duration(n) * time.Millisecond
 	case "x-max-length":
 		l.maxLength = int(n)
+	case "x-max-length-bytes":
+		l.maxBytes = int(n)
 	case "x-overflow":
 		l.rejects = text == "reject-publish"
 	case "x-single-active-consumer":
@@ -75,7 +78,8 @@ func (l *limits) set(queue string, f field) error {
 // if it has one.
 func (f field) unfit() string {
 	n, whole := f.integer()
-	number := f.key == "x-message-ttl" || f.key == "x-expires" || f.key == "x-max-length"
+	duration := f.key == "x-message-ttl" || f.key == "x-expires"
+	number := duration || f.key == "x-max-length" || f.key == "x-max-length-bytes"
 	switch text, isText := f.text(); {
 	case number && !whole:
 		return fmt.Sprintf("\"expected integer, got %s\"", kindNames[f.kind])
@@ -83,7 +87,7 @@ func (f field) unfit() string {
 		return fmt.Sprintf("{value_negative,%d}", n)
 	case f.key == "x-expires" && n == 0:
 		return "{value_zero,0}"
-	case number && f.key != "x-max-length" && n > maxLife:
+	case duration && n > maxLife:
 		return fmt.Sprintf("{value_too_large,%d}", n)
 	case f.key == "x-overflow" && !isText, f.key == "x-single-active-consumer" && f.kind != 't':
 		return fmt.Sprintf("{unacceptable_type,%s}", kindNames[f.kind])

@@ -117,7 +117,7 @@ func (v *vhost) deleteQueue(q *queue) int {
 	for _, cs := range q.consumers {
 		cs.cancelled()
 	}
-	q.consumers, q.ready = nil, nil
+	q.consumers, q.ready, q.bytes = nil, nil, 0
 	return n
 }
 
