@@ -34,7 +34,7 @@ type alert struct {
 	identity
 	labels      map[string]string
 	annotations map[string]string
-	url         string    // of the verdict at the HTTP API, empty if that is unknown
+	url         string // of the verdict at the HTTP API, empty if that is unknown
 	over        bool
 	again       bool // it says what an earlier state said
 	at          time.Time

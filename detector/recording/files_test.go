@@ -61,7 +61,9 @@ func TestWhatIsRemovedFirst(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	call := func(recording string, number int) string { return fmt.Sprintf("waitgraph-%s-%06d.jsonl", recording, number) }
+	call := func(recording string, number int) string {
+		return fmt.Sprintf("waitgraph-%s-%06d.jsonl", recording, number)
+	}
 	f := files{dir: dir, recording: present, most: MinMaxBytes, create: create, number: 3_000_000}
 	add := func(names ...string) {
 		for _, name := range names {
