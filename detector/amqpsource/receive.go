@@ -18,9 +18,10 @@ const prefetch = 1024
 
 // The queue keeps what a detector could still want to hear.
 var queueArgs = amqp.Table{
-	"x-max-length":  int32(100_000),
-	"x-overflow":    "drop-head",
-	"x-message-ttl": int32(10_000), // ms
+	"x-max-length":       int32(100_000),
+	"x-max-length-bytes": int32(256 << 20),
+	"x-overflow":         "drop-head",
+	"x-message-ttl":      int32(10_000), // ms
 }
 
 var errEnded = errors.New("the broker ended the consuming of reports")
