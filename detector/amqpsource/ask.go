@@ -40,7 +40,7 @@ func (s *Source) ask(ctx context.Context, ch *amqp.Channel, replyTo string) erro
 func (s *Source) publish(ctx context.Context, ch *amqp.Channel, replyTo string, a detector.Ask) error {
 	body, err := wire.EncodeQuestion(&a.Question)
 	if err != nil {
-		s.sink.Deliver(detector.Unreachable{Agent: a.Agent, Round: a.Question.Round})
+		s.sink.Deliver(detector.Unreachable{Agent: a.Agent, Round: a.Question.Round}, 0)
 		return nil //nolint:nilerr // a question that cannot be put is the detector's business, not the session's
 	}
 	s.publishing.Store(true)
@@ -70,7 +70,7 @@ func (s *Source) takeBack(returns <-chan amqp.Return) error {
 		round, _ := r.Headers[headerRound].(int64)
 		s.sink.Deliver(detector.Unreachable{
 			Agent: report.Agent{Name: name, Incarnation: uint64(incarnation)}, Round: uint64(round),
-		})
+		}, 0)
 	}
 	return errNoReturns
 }
@@ -102,5 +102,5 @@ func (s *Source) countOne(ch *amqp.Channel, q detector.CountQueue) {
 	if err != nil {
 		counted.Err = err.Error()
 	}
-	s.sink.Deliver(counted)
+	s.sink.Deliver(counted, 0)
 }

@@ -97,5 +97,5 @@ func (s *Source) decode(decoder *wire.Decoder, body []byte) {
 		s.sink.Reject(err)
 		return
 	}
-	s.sink.Deliver(detector.Reported{Batch: b})
+	s.sink.Deliver(detector.Reported{Batch: b}, len(body))
 }

@@ -41,8 +41,9 @@ type Config struct {
 // Sink takes what a Source has to tell. Its methods are called from several
 // goroutines at once and must not block.
 type Sink interface {
-	// Deliver takes an event for the detector. Batches are valid.
-	Deliver(e detector.Event)
+	// Deliver takes an event for the detector. Batches are valid. Size is that of
+	// the message that one came in, in bytes; other events are small and have none.
+	Deliver(e detector.Event, size int)
 	// Reject takes note of a message that was no valid batch, and why.
 	Reject(err error)
 	// Skip takes note of n log records that the wire does not know.

@@ -23,20 +23,24 @@ import (
 // as well, so events are picked by what they are about.
 type hearing struct {
 	events     chan detector.Event
+	sizes      chan int // of them, in the same order
 	rejections chan error
 	connects   chan struct{}
 	losses     chan error
 }
 
 func newHearing() *hearing {
-	return &hearing{make(chan detector.Event, 4*prefetch), make(chan error, 1000), make(chan struct{}, 100), make(chan error, 100)}
+	return &hearing{make(chan detector.Event, 4*prefetch), make(chan int, 4*prefetch), make(chan error, 1000), make(chan struct{}, 100), make(chan error, 100)}
 }
 
-func (h *hearing) Deliver(e detector.Event) { offer(h.events, e) }
-func (h *hearing) Reject(err error)         { offer(h.rejections, err) }
-func (h *hearing) Skip(uint64)              {}
-func (h *hearing) Connect()                 { offer(h.connects, struct{}{}) }
-func (h *hearing) Disconnect(err error)     { offer(h.losses, err) }
+func (h *hearing) Deliver(e detector.Event, size int) {
+	offer(h.events, e)
+	offer(h.sizes, size)
+}
+func (h *hearing) Reject(err error)     { offer(h.rejections, err) }
+func (h *hearing) Skip(uint64)          {}
+func (h *hearing) Connect()             { offer(h.connects, struct{}{}) }
+func (h *hearing) Disconnect(err error) { offer(h.losses, err) }
 
 // patience bounds how long a test waits for what must come.
 const patience = 10 * time.Second
@@ -80,6 +84,14 @@ func from(a report.Agent) func(detector.Event) bool {
 	return func(e detector.Event) bool {
 		r, ok := e.(detector.Reported)
 		return ok && r.Batch.Agent == a
+	}
+}
+
+func TestSizesAreTold(t *testing.T) {
+	h, body := newHearing(), heartbeat(t, newAgent())
+	New(Config{}, h).decode(new(wire.Decoder), body)
+	if size := <-h.sizes; size != len(body) {
+		t.Errorf("a batch in %d bytes is said to be of %d", len(body), size)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/waitgraph/waitgraph/detector"
 )
 
@@ -14,7 +16,8 @@ import (
 const (
 	DefaultMaxBytes = 256 << 20
 	MinMaxBytes     = 64 << 10
-	maxWaiting      = 8192 // records that wait to be written
+	maxWaiting      = 8192     // records that wait to be written
+	maxWaitingBytes = 64 << 20 // of the messages that their events came in
 )
 
 // Config says where a recording goes.
@@ -33,6 +36,7 @@ type record struct {
 	at       time.Time
 	event    detector.Event     // nil for a tick
 	announce *detector.Announce // if it is not about an event
+	size     int64              // what it takes of maxWaitingBytes
 }
 
 // Recorder records one detector. Event, Tick, Announce and Close are for the
@@ -42,20 +46,24 @@ type Recorder struct {
 	cfg     Config
 	files   files
 	records chan record
-	dropped atomic.Uint64 // not yet noted in the file
+	bytes   *semaphore.Weighted // what those take that wait, and the one in hand
+	dropped atomic.Uint64       // not yet noted in the file
 	stopped atomic.Bool
 }
 
 // New returns a recorder. Nothing is recorded before Run.
 func New(cfg Config) *Recorder {
 	return &Recorder{
-		cfg: cfg, records: make(chan record, maxWaiting),
+		cfg: cfg, records: make(chan record, maxWaiting), bytes: semaphore.NewWeighted(maxWaitingBytes),
 		files: files{dir: cfg.Dir, most: cfg.MaxBytes, create: create},
 	}
 }
 
-// Event records what the detector is told at an instant.
-func (r *Recorder) Event(at time.Time, e detector.Event) { r.take(record{at: at, event: e}) }
+// Event records what the detector is told at an instant, by a message of so many
+// bytes.
+func (r *Recorder) Event(at time.Time, e detector.Event, size int64) {
+	r.take(record{at: at, event: e, size: size})
+}
 
 // Tick records that the detector is told the time.
 func (r *Recorder) Tick(at time.Time) { r.take(record{at: at}) }
@@ -69,11 +77,15 @@ func (r *Recorder) take(x record) {
 	if r == nil || r.stopped.Load() {
 		return
 	}
-	select {
-	case r.records <- x:
-	default:
-		r.drop()
+	if r.bytes.TryAcquire(x.size) {
+		select {
+		case r.records <- x:
+			return
+		default:
+			r.bytes.Release(x.size)
+		}
 	}
+	r.drop()
 }
 
 func (r *Recorder) drop() {
@@ -102,6 +114,7 @@ func (r *Recorder) Run() error {
 		if !r.stopped.Load() {
 			r.stop(r.write(x))
 		}
+		r.bytes.Release(x.size)
 	}
 	if !r.stopped.Load() {
 		r.stop(r.note(last))

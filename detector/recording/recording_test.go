@@ -47,7 +47,7 @@ func (s *subject) start() { go func() { s.ended <- s.Run() }() }
 
 func (s *subject) step(e detector.Event) []detector.Effect {
 	s.now = s.now.Add(time.Millisecond)
-	s.Event(s.now, e)
+	s.Event(s.now, e, 0)
 	return s.announce(s.machine.Step(s.now, e))
 }
 
@@ -249,6 +249,22 @@ func TestWhatComesTooFastIsCounted(t *testing.T) {
 	s.stop(t)
 	r, _, notes := play(t, dir)
 	if s.dropped != 3 || r.Events != maxWaiting || r.Gaps != 1 || !strings.Contains(notes[0], "3 lines were dropped") {
+		t.Errorf("%d dropped, %+v %q", s.dropped, r, notes)
+	}
+}
+
+func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
+	dir := t.TempDir()
+	s := newSubject(dir, DefaultMaxBytes)
+	const each = maxWaitingBytes / 4
+	for range 6 {
+		s.Event(s.now, detector.Unreachable{}, each)
+	}
+	s.tick(1)
+	s.start()
+	s.stop(t)
+	r, _, notes := play(t, dir)
+	if s.dropped != 2 || r.Events != 4+1 || !strings.Contains(notes[0], "2 lines were dropped") || !s.bytes.TryAcquire(maxWaitingBytes) {
 		t.Errorf("%d dropped, %+v %q", s.dropped, r, notes)
 	}
 }

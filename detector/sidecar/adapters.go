@@ -24,7 +24,7 @@ const (
 )
 
 // Deliver implements amqpsource.Sink.
-func (s *sidecar) Deliver(e detector.Event) { s.owner.tell(e) }
+func (s *sidecar) Deliver(e detector.Event, size int) { s.owner.tell(e, size) }
 
 // Reject implements amqpsource.Sink.
 func (s *sidecar) Reject(err error) {

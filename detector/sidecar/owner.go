@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/promsink"
 	"github.com/waitgraph/waitgraph/detector/recording"
@@ -17,6 +19,7 @@ const tick = 20 * time.Millisecond
 // Bounds on what waits for the owner, and for those whom it tells.
 const (
 	maxEvents        = 4096
+	maxEventBytes    = 64 << 20 // of the messages that they came in
 	maxAnnouncements = 1024
 )
 
@@ -38,6 +41,12 @@ type reach interface {
 	CountQueue(c detector.CountQueue) bool
 }
 
+// event is what the owner is told.
+type event struct {
+	detector.Event
+	size int64 // what it takes of maxEventBytes
+}
+
 // announcement is what the owner tells the world.
 type announcement struct {
 	detector.Announce
@@ -53,7 +62,8 @@ type owner struct {
 	// recorder records all that the machine is told and announces; nil: nothing is.
 	recorder *recording.Recorder
 
-	events        chan detector.Event
+	events        chan event
+	eventBytes    *semaphore.Weighted // what those take that wait, and the one in hand
 	requests      chan func()
 	announcements chan announcement
 	ended         chan struct{}
@@ -67,7 +77,8 @@ type owner struct {
 func newOwner(m machine) *owner {
 	o := &owner{
 		machine:       m,
-		events:        make(chan detector.Event, maxEvents),
+		events:        make(chan event, maxEvents),
+		eventBytes:    semaphore.NewWeighted(maxEventBytes),
 		requests:      make(chan func()),
 		announcements: make(chan announcement, maxAnnouncements),
 		ended:         make(chan struct{}),
@@ -90,8 +101,9 @@ func (o *owner) run(ctx context.Context) {
 			return
 		case e := <-o.events:
 			now := o.now()
-			o.recorder.Event(now, e)
-			o.do(now, o.machine.Step(now, e))
+			o.recorder.Event(now, e.Event, e.size)
+			o.do(now, o.machine.Step(now, e.Event))
+			o.eventBytes.Release(e.size)
 		case <-ticks.C:
 			now := o.now()
 			o.recorder.Tick(now)
@@ -117,14 +129,20 @@ func (o *owner) publishStats() {
 	o.stats.Store(&s)
 }
 
-// tell takes an event for the detector. It never blocks: what comes too fast is
-// dropped, and repaired by the agents' digests and the detector's repetitions.
-func (o *owner) tell(e detector.Event) {
-	select {
-	case o.events <- e:
-	default:
-		o.metrics.Drop(promsink.DroppedEvent)
+// tell takes an event for the detector, and the size of the message that it came
+// in. It never blocks: what comes too fast is dropped, and repaired by the agents'
+// digests and the detector's repetitions.
+func (o *owner) tell(e detector.Event, size int) {
+	one := event{e, int64(size)}
+	if o.eventBytes.TryAcquire(one.size) {
+		select {
+		case o.events <- one:
+			return
+		default:
+			o.eventBytes.Release(one.size)
+		}
 	}
+	o.metrics.Drop(promsink.DroppedEvent)
 }
 
 // do does what the detector wants done. What is dropped, the detector asks again.

@@ -12,6 +12,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/promsink"
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/wire"
 )
 
 // fakeMachine does what its fields say.
@@ -89,7 +90,7 @@ func TestEffectsThatCannotBeDoneAreCounted(t *testing.T) {
 		}}
 		r := new(fakeReach)
 		o, registry := startOwner(t, m, r)
-		o.tell(detector.Reported{})
+		o.tell(detector.Reported{}, 0)
 		synctest.Wait()
 		if len(r.sent) != 2 || len(heard) != 1 {
 			t.Fatalf("sent %v, heard %v", r.sent, heard)
@@ -98,7 +99,7 @@ func TestEffectsThatCannotBeDoneAreCounted(t *testing.T) {
 			t.Errorf("%d drops counted", n)
 		}
 		r.open = true
-		o.tell(detector.Reported{})
+		o.tell(detector.Reported{}, 0)
 		synctest.Wait()
 		if n := count(t, registry, "waitgraph_dropped_total"); len(r.sent) != 4 || n != 2 {
 			t.Errorf("sent %v, %d drops counted", r.sent, n)
@@ -118,11 +119,11 @@ func TestStepsAreCountedOnce(t *testing.T) {
 		o, registry := startOwner(t, m, new(fakeReach))
 		for _, s := range []detector.Status{detector.Suspected, detector.Confirmed} {
 			for range maxAnnouncements {
-				o.tell(detector.QueueCounted{Queue: string(s)})
+				o.tell(detector.QueueCounted{Queue: string(s)}, 0)
 			}
 			synctest.Wait()
 		}
-		o.tell(detector.QueueCounted{Queue: string(detector.Resolved)})
+		o.tell(detector.QueueCounted{Queue: string(detector.Resolved)}, 0)
 		synctest.Wait()
 		if n := count(t, registry, "waitgraph_verdicts_total"); n != 3 {
 			t.Errorf("%d steps counted", n)
@@ -142,10 +143,10 @@ func TestNobodyWaits(t *testing.T) {
 		stuck := make(chan struct{})
 		m := &fakeMachine{step: func(detector.Event) []detector.Effect { <-stuck; return nil }}
 		o, registry := startOwner(t, m, new(fakeReach))
-		o.tell(detector.Reported{})
+		o.tell(detector.Reported{}, 0)
 		synctest.Wait()
 		for range maxEvents + 5 {
-			o.tell(detector.Reported{})
+			o.tell(detector.Reported{}, 0)
 		}
 		if n := count(t, registry, "waitgraph_dropped_total"); n != 5 {
 			t.Errorf("%d drops counted", n)
@@ -158,6 +159,33 @@ func TestNobodyWaits(t *testing.T) {
 		close(stuck)
 		if err := o.call(t.Context(), func() {}); err != nil {
 			t.Errorf("call: %v", err)
+		}
+	})
+}
+
+// TestWhatWaitsIsBoundedInBytes has the owner stuck while large messages come.
+func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck, steps := make(chan struct{}), 0
+		m := &fakeMachine{step: func(detector.Event) []detector.Effect { <-stuck; steps++; return nil }}
+		o, registry := startOwner(t, m, new(fakeReach))
+		const fit = maxEventBytes / wire.MaxMessage
+		for range fit + 3 {
+			o.tell(detector.Reported{}, wire.MaxMessage)
+			synctest.Wait()
+		}
+		o.tell(detector.Unreachable{}, 0)
+		if n := count(t, registry, "waitgraph_dropped_total"); n != 3 {
+			t.Errorf("%d drops counted", n)
+		}
+		stuck <- struct{}{}
+		synctest.Wait()
+		o.tell(detector.Reported{}, wire.MaxMessage)
+		o.tell(detector.Reported{}, 1)
+		close(stuck)
+		synctest.Wait()
+		if n := count(t, registry, "waitgraph_dropped_total"); n != 4 || steps != fit+2 || !o.eventBytes.TryAcquire(maxEventBytes) {
+			t.Errorf("%d drops counted, %d steps", n, steps)
 		}
 	})
 }
