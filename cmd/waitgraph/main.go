@@ -92,7 +92,7 @@ func start(ctx context.Context, args []string) int {
 // cannot go on must end.
 func complain(err error) {
 	to := logsink.NewWriter(os.Stderr)
-	fmt.Fprintln(to, "waitgraph:", err)
+	_, _ = fmt.Fprintln(to, "waitgraph:", err)
 	flush(to)
 }
 
