@@ -35,6 +35,34 @@ func TestGrowthIsLinear(t *testing.T) {
 	}
 }
 
+// Short calls beside a wait that stands begin another epoch now and then, since
+// their names are remembered up to a bound. One that is awaited again always does.
+func TestShortCallsBesideAWait(t *testing.T) {
+	const calls = 1000
+	l := New(report.Agent{Name: "a", Incarnation: 1}, Config{})
+	p := l.Start("p", false)
+	first, _ := l.Block(begin, p, 1, waitFor("w"))
+	epochs := map[uint64]bool{first: true}
+	for i := range calls {
+		epoch, ok := l.Block(begin, p, 1, waitFor(reply(i)))
+		if epochs[epoch] = true; !ok {
+			t.Fatalf("call %d is refused", i)
+		}
+		l.Collect(begin, 10)
+		if i%2 == 0 {
+			l.Grant(begin, p, reply(i))
+		} else {
+			l.Withdraw(begin, p, report.Granted, reply(i))
+		}
+	}
+	if n := len(epochs); n > 1+calls/maxLeft {
+		t.Errorf("%d epochs for %d calls", n, calls)
+	}
+	if epoch, _ := l.Block(begin, p, 1, waitFor(reply(calls-1))); epochs[epoch] {
+		t.Errorf("the last call is awaited again in epoch %d", epoch)
+	}
+}
+
 // A batch has a bound on hops: the holds beyond go without their chains.
 func TestHopsAreBounded(t *testing.T) {
 	l := New(report.Agent{Name: "a", Incarnation: 1}, Config{})

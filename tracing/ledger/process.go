@@ -17,10 +17,10 @@ type Process struct {
 	epoch   uint64 // present or last
 	waits   []report.Wait
 	need    int
-	since   time.Time // when the epoch began
-	dropped bool      // a hold was given up in this epoch
-	left    uint64    // a Bloom filter of what was waited for in this epoch and is no more
-	calm    bool      // no contention in this epoch: reports go without call chains
+	since   time.Time     // when the epoch began
+	dropped bool          // a hold was given up in this epoch
+	left    []fingerprint // what was waited for in this epoch and is no more: at most maxLeft
+	calm    bool          // no contention in this epoch: reports go without call chains
 
 	holds  map[report.Resource]*hold
 	queued int      // requests that wait behind the one being handled

@@ -27,7 +27,7 @@ func (l *Ledger) Block(now time.Time, p *Process, need int, waits ...report.Wait
 	l.stats.Blocked++
 	l.lastEpoch++
 	p.epoch, p.need, p.since = l.lastEpoch, need, now
-	p.dropped, p.left, p.stale = false, 0, true
+	p.dropped, p.left, p.stale = false, p.left[:0], true
 	p.waits = appendWaits(p.waits[:0], waits)
 	p.calm = p.queued == 0 && p.owned == 0 && !p.waitsForOthers()
 	if p.calm {
@@ -49,14 +49,27 @@ func (l *Ledger) join(p *Process, need int, waits []report.Wait) (epoch uint64, 
 		l.report(p)
 	}
 	l.changed(p)
-	if slices.ContainsFunc(waits, func(w report.Wait) bool { return p.left&bit(w.Resource) != 0 }) {
+	if slices.ContainsFunc(waits, func(w report.Wait) bool { return p.waitedFor(w.Resource) }) {
 		l.renew(p)
 	}
 	return p.epoch, true
 }
 
-// bit is a resource's bit in Process.left.
-func bit(r report.Resource) uint64 { return 1 << (hash(r) % 64) }
+// maxLeft is how many waits that ended are remembered in one epoch. With so many
+// any name may be one of them, so that the next wait begins another epoch.
+const maxLeft = 256
+
+// remember notes that a wait ended in the present epoch.
+func (p *Process) remember(r report.Resource) {
+	if len(p.left) < maxLeft {
+		p.left = append(p.left, hash(r))
+	}
+}
+
+// waitedFor reports whether a wait for r may have ended in the present epoch.
+func (p *Process) waitedFor(r report.Resource) bool {
+	return len(p.left) == maxLeft || (len(p.left) > 0 && slices.Contains(p.left, hash(r)))
+}
 
 // sound reports whether p can wait for these besides what it waits for.
 func sound(p *Process, waits []report.Wait) bool {
@@ -150,7 +163,7 @@ func (l *Ledger) grant(p *Process, r report.Resource) (free bool) {
 			l.end(p, report.Granted)
 			return true
 		}
-		p.left |= bit(r)
+		p.remember(r)
 		l.changed(p)
 		return false
 	}
@@ -178,7 +191,7 @@ func (l *Ledger) Withdraw(_ time.Time, p *Process, cause report.Cause, rs ...rep
 	case len(p.waits) < before:
 		p.need = min(p.need, len(p.waits))
 		for _, r := range rs {
-			p.left |= bit(r)
+			p.remember(r)
 		}
 		l.changed(p)
 	}
@@ -206,7 +219,7 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 // renew begins another epoch with the same waits.
 func (l *Ledger) renew(p *Process) {
 	l.lastEpoch++
-	p.epoch, p.dropped, p.left, p.stale = l.lastEpoch, false, 0, true
+	p.epoch, p.dropped, p.left, p.stale = l.lastEpoch, false, p.left[:0], true
 }
 
 // changed notes that a blocked process is not as it was reported.
