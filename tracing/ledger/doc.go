@@ -32,6 +32,12 @@
 // it waits for the same once more. A new one also begins when it stops consuming
 // a queue.
 //
+// A process that gives up one of the waits that it needs, and is blocked on others
+// still, begins a new epoch too, if the present one was reported: its next report
+// says why. Otherwise the wait that is left would tell how the epoch ended, and a
+// timeout that resolved a deadlock would look as if it had been granted. An
+// alternative that is lost cannot have freed anybody, and begins none.
+//
 // # The outbox is a set
 //
 // What has to be reported is a set of processes, not a queue of events. While a

@@ -22,11 +22,12 @@ type model struct {
 	listener, asker receiver
 	published       []report.State
 	beats           uint64
+	gaveUp          map[uint64]report.Cause // why, by the reported epoch in which a wait that was needed was given up
 }
 
 func newModel() *model {
 	return &model{
-		l: New(report.Agent{Name: "a", Incarnation: 1}, Config{}), now: begin,
+		l: New(report.Agent{Name: "a", Incarnation: 1}, Config{}), now: begin, gaveUp: make(map[uint64]report.Cause),
 		listener: receiver{states: make(map[report.Key]*known)}, asker: receiver{states: make(map[report.Key]*known)},
 	}
 }
@@ -106,11 +107,17 @@ func (m *model) actions() map[string]func(*rapid.T) {
 			}
 			m.l.Block(m.now, m.process(t), rapid.IntRange(1, len(waits)).Draw(t, "need"), waits...)
 		},
-		"vouch":    func(t *rapid.T) { m.l.Vouch(m.process(t), m.resource(t), m.holders(t)) },
-		"refused":  func(t *rapid.T) { m.l.Refused(m.process(t), m.resource(t)) },
-		"grant":    func(t *rapid.T) { m.l.Grant(m.now, m.process(t), m.resource(t)) },
-		"unblock":  func(t *rapid.T) { m.l.Unblock(m.now, m.process(t), m.cause(t)) },
-		"withdraw": func(t *rapid.T) { m.l.Withdraw(m.now, m.process(t), m.cause(t), m.resource(t)) },
+		"vouch":   func(t *rapid.T) { m.l.Vouch(m.process(t), m.resource(t), m.holders(t)) },
+		"refused": func(t *rapid.T) { m.l.Refused(m.process(t), m.resource(t)) },
+		"grant":   func(t *rapid.T) { m.l.Grant(m.now, m.process(t), m.resource(t)) },
+		"unblock": func(t *rapid.T) { m.l.Unblock(m.now, m.process(t), m.cause(t)) },
+		"withdraw": func(t *rapid.T) {
+			p, r, cause := m.process(t), m.resource(t), m.cause(t)
+			if p != nil && p.numbered == p.epoch && p.waitsFor(r) && p.need == len(p.waits) && cause != report.Granted {
+				m.gaveUp[p.epoch] = cause
+			}
+			m.l.Withdraw(m.now, p, cause, r)
+		},
 		"receive": func(t *rapid.T) {
 			p := m.process(t)
 			q := Request{Reply: m.resource(t), Redelivered: rapid.IntRange(0, 4).Draw(t, "again") == 0}
@@ -183,6 +190,7 @@ func TestReceiversKnow(t *testing.T) {
 		heldInBetween(t, m.published)
 		awaitedInBetween(t, m.published)
 		vouchedFor(t, m.published)
+		endedAsGivenUp(t, m)
 		anyOrder(t, m)
 	})
 }
@@ -260,6 +268,19 @@ func vouchedFor(t *rapid.T, published []report.State) {
 				t.Fatalf("%v: in epoch %d %s has %d holders, and then %d", s.Key, s.Epoch, w.Resource, before, w.Holders)
 			}
 			said[of] = w.Holders
+		}
+	}
+}
+
+// endedAsGivenUp: of an epoch in which a wait was given up that was needed, nobody
+// hears that it ended otherwise.
+func endedAsGivenUp(t *rapid.T, m *model) {
+	for _, s := range m.published {
+		if s.Ended == nil {
+			continue
+		}
+		if cause, ok := m.gaveUp[s.Ended.Epoch]; ok && s.Ended.Cause != cause {
+			t.Fatalf("%v: epoch %d ended by %v, and then by %v", s.Key, s.Ended.Epoch, cause, s.Ended.Cause)
 		}
 	}
 }

@@ -177,23 +177,30 @@ func (l *Ledger) Unblock(_ time.Time, p *Process, cause report.Cause) {
 	}
 }
 
-// Withdraw takes back waits that ended otherwise than by being granted. When
-// none is left the epoch ends by cause.
+// Withdraw ends waits by cause, and when none is left, the epoch. So it does when
+// p may go on sooner for it, granted nothing: fewer are left than p needed, and the
+// cause is no grant. If that epoch was reported, another begins for those that are
+// left. To lose an alternative frees nobody, and ends no epoch.
 func (l *Ledger) Withdraw(_ time.Time, p *Process, cause report.Cause, rs ...report.Resource) {
 	if p == nil || !p.blocked() {
 		return
 	}
 	before := len(p.waits)
 	p.waits = slices.DeleteFunc(p.waits, func(w report.Wait) bool { return slices.Contains(rs, w.Resource) })
+	left := len(p.waits)
 	switch {
-	case len(p.waits) == 0:
+	case left == 0:
 		l.end(p, cause)
-	case len(p.waits) < before:
-		p.need = min(p.need, len(p.waits))
+	case left < before:
 		for _, r := range rs {
 			p.remember(r)
 		}
 		l.changed(p)
+		if left < p.need && cause != report.Granted && p.numbered == p.epoch {
+			p.over(cause)
+			l.renew(p)
+		}
+		p.need = min(p.need, left)
 	}
 }
 
@@ -205,7 +212,7 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 	p.waits, p.need, p.stale = p.waits[:0], 0, true
 	l.pending.remove(p)
 	if p.numbered == p.epoch {
-		p.ended = report.End{Epoch: p.epoch, Cause: cause}
+		p.over(cause)
 	}
 	switch {
 	case p.numbered != 0 || p.public != 0:
@@ -216,7 +223,14 @@ func (l *Ledger) end(p *Process, cause report.Cause) {
 	p.notable = p.notable || p.shared > 0 && p.in(dirtySlot)
 }
 
-// renew begins another epoch with the same waits.
+// over notes how the present epoch ended, which was reported.
+func (p *Process) over(cause report.Cause) {
+	p.ended = report.End{Epoch: p.epoch, Cause: cause}
+}
+
+// renew begins another epoch with the waits that there are. If the one before was
+// reported, nobody learns how its waits end, so that none will pass for granted,
+// unless that was noted.
 func (l *Ledger) renew(p *Process) {
 	l.lastEpoch++
 	p.epoch, p.dropped, p.left, p.stale = l.lastEpoch, false, p.left[:0], true
