@@ -63,11 +63,11 @@ func use(t *testing.T, data []byte) (told int) {
 	synctest.Test(t, func(t *testing.T) {
 		s := run(t, Config{File: name})
 		defer s.stop()
-		_, _ = s.Query(Query{})
+		_, _ = s.Query(t.Context(), Query{})
 		_, _, _, _ = s.Get("v7")
 		s.add(crossing("v7", 1, 2), crossing("w", 1, 2))
 		s.Recall([]explain.Verdict{crossing("w", 1, 2).Verdict})
-		_, _ = s.Query(Query{})
+		_, _ = s.Query(t.Context(), Query{})
 		told = len(s.trouble)
 	})
 	return told
@@ -110,7 +110,7 @@ func TestChangedBytesBreakNothing(t *testing.T) {
 			s := run(t, Config{File: name, Age: 100 * 365 * 24 * time.Hour})
 			defer s.stop()
 			s.add(crossing("w", 1, 2))
-			p, err := s.Query(Query{Limit: MaxLimit})
+			p, err := s.Query(t.Context(), Query{Limit: MaxLimit})
 			if err != nil || len(p.Deadlocks) == n+1 && s.trouble == nil {
 				t.Errorf("seed %d: %d kept, %v; told %v", seed, len(p.Deadlocks), err, s.trouble)
 			}
@@ -133,7 +133,7 @@ func TestAFileThatIsChangedUnderTheDetector(t *testing.T) {
 		if err := os.Truncate(name, 100); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := s.Query(Query{}); err != nil || len(p.Deadlocks) != 0 || len(s.trouble) != 1 {
+		if p, err := s.Query(t.Context(), Query{}); err != nil || len(p.Deadlocks) != 0 || len(s.trouble) != 1 {
 			t.Errorf("read %+v, %v; told %v", p, err, s.trouble)
 		}
 		if _, _, ok, err := s.Get("v1"); ok || !errors.Is(err, errDamaged) {
@@ -190,7 +190,7 @@ func TestKill(t *testing.T) {
 			if _, _, ok, err := s.Get(last); !ok {
 				t.Errorf("%q is lost: %v", last, err)
 			}
-			p, err := s.Query(Query{Limit: MaxLimit, Since: time.Unix(1, 0)})
+			p, err := s.Query(t.Context(), Query{Limit: MaxLimit, Since: time.Unix(1, 0)})
 			if err != nil || len(p.Deadlocks) < kept+9 || s.Err() != nil {
 				t.Errorf("%d kept: %v, %v", len(p.Deadlocks), err, s.Err())
 			}

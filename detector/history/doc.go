@@ -51,5 +51,6 @@
 // The oldest are forgotten when they are older than Config.Age, or when those
 // that are kept take more than a third of Config.Size. The file takes at most two
 // thirds, and while it is rewritten the other one at most the rest. A proof of
-// more than 1/64 of it or 4 MiB, compressed, is not kept.
+// more than 1/64 of it or 4 MiB, compressed, is not kept. A page ends where its
+// deadlocks take [MaxBytes], and who reads has the lock for one record at a time.
 package history

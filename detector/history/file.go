@@ -121,13 +121,9 @@ func (f *file) frame(e extent) ([]byte, error) {
 	return b, nil
 }
 
-// load reads a record into v.
-func (f *file) load(e extent, v any) error {
-	b, err := f.frame(e)
-	if err != nil {
-		return err
-	}
-	_, body, err := decode(b)
+// load reads the record of a frame into v.
+func load(frame []byte, v any) error {
+	_, body, err := decode(frame)
 	if err != nil {
 		return err
 	}

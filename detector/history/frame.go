@@ -71,7 +71,7 @@ func length(b []byte) int {
 
 // decode returns what is in a frame.
 func decode(b []byte) (h head, body []byte, err error) {
-	if length(b) != len(b) || binary.BigEndian.Uint32(b[len(magic):]) != sum(b[checkStart:]) {
+	if n := length(b); n == 0 || n != len(b) || binary.BigEndian.Uint32(b[len(magic):]) != sum(b[checkStart:]) {
 		return h, nil, errDamaged
 	}
 	end := prefix + int(binary.BigEndian.Uint32(b[checkStart:]))

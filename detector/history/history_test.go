@@ -62,7 +62,7 @@ func (r *running) add(all ...explain.Proven) {
 
 func (r *running) query(t *testing.T, q Query) []string {
 	t.Helper()
-	p, err := r.Query(q)
+	p, err := r.Query(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +271,7 @@ func TestQueriesAndPages(t *testing.T) {
 		var pages []string
 		q := Query{Limit: 4, Status: detector.Resolved}
 		for {
-			p, err := s.Query(q)
+			p, err := s.Query(t.Context(), q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -329,7 +329,7 @@ func TestWhatCannotBeOpenedIsTriedAgain(t *testing.T) {
 		s := run(t, Config{File: name})
 		defer s.stop()
 		s.add(crossing("v1", 1, 2))
-		if _, err := s.Query(Query{}); err == nil || s.Err() == nil || len(s.trouble) != 1 || s.dropped != 1 {
+		if _, err := s.Query(t.Context(), Query{}); err == nil || s.Err() == nil || len(s.trouble) != 1 || s.dropped != 1 {
 			t.Errorf("%v, %v, %v, dropped %d", err, s.Err(), s.trouble, s.dropped)
 		}
 		if d := s.Recall([]explain.Verdict{crossing("v1", 1, 2).Verdict}); len(d) != 1 || d[0].Recurrence != nil || d[0].Fingerprint == "" {

@@ -15,7 +15,8 @@ import (
 const (
 	DefaultLimit = 100
 	MaxLimit     = 1000
-	maxExamined  = 5000 // records that are looked at for one page
+	MaxBytes     = 4 << 20 // a page ends with the deadlock by which it has about so many
+	maxExamined  = 5000    // records that are looked at for one page
 )
 
 // Query says which deadlocks are wanted. What is zero does not restrict.
@@ -98,10 +99,19 @@ func Merge(q Query, p Page, remembered []Deadlock) Page {
 	slices.SortFunc(p.Deadlocks, func(a, b Deadlock) int {
 		return bytes.Compare(key(b.Suspected, b.ID), key(a.Suspected, a.ID))
 	})
-	if n := q.limit(); len(p.Deadlocks) > n {
+	if n := fitting(p.Deadlocks, q.limit()); len(p.Deadlocks) > n {
 		p.Deadlocks = p.Deadlocks[:n]
 		last := &p.Deadlocks[n-1]
 		p.Next = Cursor{key(last.Suspected, last.ID)}
 	}
 	return p
+}
+
+// fitting returns how many of the first deadlocks go on a page, which has at most
+// limit.
+func fitting(all []Deadlock, limit int) (n int) {
+	for size := 0; n < min(len(all), limit) && size < MaxBytes; n++ {
+		size += all[n].Size()
+	}
+	return n
 }

@@ -70,7 +70,7 @@ func (s *sidecar) Deadlocks(ctx context.Context, q history.Query) (httpapi.Deadl
 	var page history.Page
 	if s.history != nil {
 		d.History = "on"
-		if page, err = s.history.Query(q); err == nil {
+		if page, err = s.history.Query(ctx, q); err == nil {
 			err = s.history.Err()
 		}
 		if errors.Is(err, history.ErrOpening) {
