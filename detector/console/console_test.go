@@ -142,7 +142,7 @@ func TestDeadlocks(t *testing.T) {
 	unseen := deadlock("v3", detector.Confirmed, "a")
 	unseen.EndUnseen = true
 	undated := deadlock("v4", detector.Suspected, "a")
-	undated.Since = time.Time{}
+	undated.Since, undated.Core, undated.CoreCount = time.Time{}, nil, 7
 	for _, tt := range []struct {
 		name string
 		d    httpapi.Deadlocks
@@ -158,7 +158,7 @@ func TestDeadlocks(t *testing.T) {
 			},
 			`ID  STATUS                 FOUND                 SHAPE       LASTED       BEFORE  CORE
 v1  confirmed              2026-11-21T08:59:10Z  cycle of 2  1m0s so far  ?       a:1, b:1
-v4  suspected              2026-11-21T08:59:10Z  cycle of 1  ?            ?       a
+v4  suspected              2026-11-21T08:59:10Z  cycle of 7  ?            ?       7 processes
 v2  resolved by timeout    2026-11-21T08:59:10Z  cycle of 6  30.00 s      3       a, b, c, d and 2 more
 v3  confirmed, end unseen  2026-11-21T08:59:10Z  cycle of 1  ?            ?       a
 3 more are standing.

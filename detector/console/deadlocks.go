@@ -86,6 +86,9 @@ func members(d *history.Deadlock) string {
 	for i := range d.Core[:min(len(d.Core), maxNamed)] {
 		names = append(names, d.Core[i].Name)
 	}
+	if len(names) == 0 {
+		return fmt.Sprintf("%d processes", d.CoreCount)
+	}
 	s := strings.Join(names, ", ")
 	if more := d.CoreCount - len(names); more > 0 {
 		s += fmt.Sprintf(" and %d more", more)

@@ -200,6 +200,16 @@ func TestWaitsWithoutRoomAreCounted(t *testing.T) {
 	}
 }
 
+func TestShortened(t *testing.T) {
+	v := pool(500)
+	v.Status = detector.Resolved
+	x := Of(v, at)
+	x.Shorten()
+	if got := x.String(); !strings.HasSuffix(got, "Core: 500 processes.") || x.Size() > 1000 {
+		t.Errorf("%d bytes: %s", x.Size(), got)
+	}
+}
+
 func TestSizeIsThatOfTheJSON(t *testing.T) {
 	for _, v := range []detector.Verdict{cycle(), pool(10), pool(500)} {
 		x := Of(v, at)

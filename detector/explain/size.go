@@ -17,6 +17,11 @@ func (v *Verdict) Size() int {
 	return n + size(v.Core) + size(v.Collateral)
 }
 
+// Shorten empties the lists of v. The counts beside them stay.
+func (v *Verdict) Shorten() {
+	v.Sentences, v.Core, v.Collateral = []string{}, []Process{}, []Process{}
+}
+
 func size(processes []Process) (n int) {
 	for i := range processes {
 		p := &processes[i]

@@ -192,8 +192,11 @@ func be(n int) string {
 	return "are"
 }
 
-// list joins names, of which there are count in all.
+// list joins names of processes, of which there are count in all.
 func list(names []string, count int) string {
+	if len(names) == 0 {
+		return strconv.Itoa(count) + " processes"
+	}
 	shown := make([]string, min(len(names), maxNamed))
 	for i := range shown {
 		shown[i] = Printable(names[i])
