@@ -39,8 +39,10 @@ type System interface {
 
 // Deadlocks is what /api/v1/deadlocks answers.
 type Deadlocks struct {
-	At            time.Time          `json:"at"`
-	Standing      []history.Deadlock `json:"standing"` // oldest first, at most MaxStanding
+	At time.Time `json:"at"`
+	// Standing is oldest first and at most MaxStanding. Those after the one by which
+	// they take history.MaxBytes have empty lists; the counts beside them stay.
+	Standing      []history.Deadlock `json:"standing"`
 	StandingCount int                `json:"standing_count"`
 	Past          []history.Deadlock `json:"past"` // latest first, as they were last known
 	// Next is the cursor of the next page of Past, empty if there are no more. A

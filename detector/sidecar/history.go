@@ -55,31 +55,25 @@ func (s *sidecar) Deadlocks(ctx context.Context, q history.Query) (httpapi.Deadl
 	}
 	d := httpapi.Deadlocks{At: at.UTC(), Standing: []history.Deadlock{}, History: "off"}
 	stands := make(map[string]bool, len(verdicts))
-	explained := make([]explain.Verdict, len(verdicts))
-	for i := range verdicts {
+	for i, size := 0, 0; i < len(verdicts); i++ {
+		if ctx.Err() != nil {
+			return httpapi.Deadlocks{}, errBusy
+		}
 		stands[verdicts[i].ID] = true
-		explained[i] = explain.Of(verdicts[i], at)
-	}
-	for _, v := range s.recall(explained) {
-		if q.Matches(&v) {
-			if d.StandingCount++; d.StandingCount <= httpapi.MaxStanding {
-				d.Standing = append(d.Standing, v)
-			}
+		v := s.recall(explain.Of(verdicts[i], at))
+		if !q.Matches(&v) {
+			continue
 		}
-	}
-	var page history.Page
-	if s.history != nil {
-		d.History = "on"
-		if page, err = s.history.Query(ctx, q); err == nil {
-			err = s.history.Err()
+		if d.StandingCount++; d.StandingCount > httpapi.MaxStanding {
+			continue
 		}
-		if errors.Is(err, history.ErrOpening) {
-			d.History = "opening"
-		} else if err != nil {
-			d.History, d.HistoryError = "failing", explain.Printable(err.Error())
+		if size >= history.MaxBytes {
+			v.Shorten()
 		}
+		d.Standing = append(d.Standing, v)
+		size += v.Size()
 	}
-	page = history.Merge(q, page, history.Bare(s.past.latestFirst()))
+	page := s.ended(ctx, q, &d)
 	d.Past, d.Next = []history.Deadlock{}, page.Next.String()
 	for _, v := range page.Deadlocks {
 		if !stands[v.ID] {
@@ -89,12 +83,29 @@ func (s *sidecar) Deadlocks(ctx context.Context, q history.Query) (httpapi.Deadl
 	return d, nil
 }
 
-// recall adds to verdicts what is known of their patterns.
-func (s *sidecar) recall(all []explain.Verdict) []history.Deadlock {
-	if s.history == nil {
-		return history.Bare(all)
+// ended returns a page of what has ended, and tells d how the history is.
+func (s *sidecar) ended(ctx context.Context, q history.Query, d *httpapi.Deadlocks) (page history.Page) {
+	if s.history != nil {
+		d.History = "on"
+		var err error
+		if page, err = s.history.Query(ctx, q); err == nil {
+			err = s.history.Err()
+		}
+		if errors.Is(err, history.ErrOpening) {
+			d.History = "opening"
+		} else if err != nil {
+			d.History, d.HistoryError = "failing", explain.Printable(err.Error())
+		}
 	}
-	return s.history.Recall(all)
+	return history.Merge(q, page, history.Bare(s.past.latestFirst()))
+}
+
+// recall adds to a verdict what is known of its pattern.
+func (s *sidecar) recall(v explain.Verdict) history.Deadlock {
+	if s.history == nil {
+		return history.Bare([]explain.Verdict{v})[0]
+	}
+	return s.history.Recall([]explain.Verdict{v})[0]
 }
 
 // Deadlock implements httpapi.System.
@@ -123,5 +134,5 @@ func (s *sidecar) Deadlock(ctx context.Context, id string) (httpapi.Deadlock, bo
 }
 
 func (s *sidecar) proven(v explain.Proven) httpapi.Deadlock {
-	return httpapi.Deadlock{Deadlock: s.recall([]explain.Verdict{v.Verdict})[0], Proof: v.Proof, Unproven: v.Unproven}
+	return httpapi.Deadlock{Deadlock: s.recall(v.Verdict), Proof: v.Proof, Unproven: v.Unproven}
 }

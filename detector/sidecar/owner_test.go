@@ -18,12 +18,13 @@ import (
 // fakeMachine does what its fields say.
 type fakeMachine struct {
 	step     func(e detector.Event) []detector.Effect
+	verdicts []detector.Verdict
 	snapshot func() detector.Snapshot
 }
 
 func (f *fakeMachine) Step(_ time.Time, e detector.Event) []detector.Effect { return f.step(e) }
 func (f *fakeMachine) Tick(time.Time) []detector.Effect                     { return nil }
-func (f *fakeMachine) Verdicts() []detector.Verdict                         { return nil }
+func (f *fakeMachine) Verdicts() []detector.Verdict                         { return f.verdicts }
 func (f *fakeMachine) Snapshot() detector.Snapshot                          { return f.snapshot() }
 func (f *fakeMachine) Stats() detector.Stats                                { return detector.Stats{} }
 

@@ -10,7 +10,8 @@ import (
 // Bounds on what is kept of verdicts that have ended.
 const (
 	maxPast       = 100
-	maxPastProven = 20_000 // members of their proofs, together
+	maxPastBytes  = 16 << 20 // of their explanations, together; the latest is kept all the same
+	maxPastProven = 20_000   // members of their proofs, together
 )
 
 // past is the verdicts that have ended, safe for concurrent use.
@@ -22,12 +23,16 @@ type past struct {
 func (p *past) add(v explain.Proven) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.verdicts) == maxPast {
-		p.verdicts = append(p.verdicts[:0], p.verdicts[1:]...)
-	}
 	p.verdicts = append(p.verdicts, v)
-	members := 0
-	for i := len(p.verdicts) - 1; i >= 0; i-- {
+	first, size, members := len(p.verdicts)-1, v.Size(), 0
+	for first > 0 && len(p.verdicts)-first < maxPast {
+		if size += p.verdicts[first-1].Size(); size > maxPastBytes {
+			break
+		}
+		first--
+	}
+	p.verdicts = slices.Delete(p.verdicts, 0, first)
+	for i := range slices.Backward(p.verdicts) {
 		v := &p.verdicts[i]
 		if v.Proof == nil {
 			continue

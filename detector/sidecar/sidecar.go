@@ -186,14 +186,24 @@ func (s *sidecar) spread(ctx context.Context) {
 		s.alerts.Announce(a.at, a.Announce)
 		s.spans.Announce(a.at, a.Announce)
 		s.log.Announce(ctx, a.at, a.Announce)
-		if a.Verdict.Status.Ended() {
-			s.past.add(explain.OfProven(a.Verdict, a.at))
-		}
-		if s.history != nil && !a.Again {
-			s.history.Add(explain.OfProven(a.Verdict, a.at))
-		}
+		s.keep(&a)
 		if !listener.offer(a.Announce) {
 			s.owner.metrics.Drop(promsink.DroppedAnnouncement)
 		}
+	}
+}
+
+// keep keeps a step of a verdict for those who ask later.
+func (s *sidecar) keep(a *announcement) {
+	past, kept := a.Verdict.Status.Ended(), s.history != nil && !a.Again
+	if !past && !kept {
+		return
+	}
+	v := explain.OfProven(a.Verdict, a.at)
+	if past {
+		s.past.add(v)
+	}
+	if kept {
+		s.history.Add(v)
 	}
 }

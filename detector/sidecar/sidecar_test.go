@@ -244,6 +244,17 @@ func TestOnlyTheLatestPastIsKept(t *testing.T) {
 	}
 }
 
+// TestOnlySoMuchPastIsKept ends verdicts of which three have no room together.
+func TestOnlySoMuchPastIsKept(t *testing.T) {
+	var p past
+	for i, n := range []int{maxPastBytes / 2, maxPastBytes / 3, maxPastBytes / 3, 2 * maxPastBytes} {
+		p.add(explain.Proven{Verdict: explain.Verdict{ID: fmt.Sprint(i), Summary: strings.Repeat("x", n)}})
+		if kept := []int{1, 2, 2, 1}[i]; len(p.verdicts) != kept || p.latestFirst()[0].ID != fmt.Sprint(i) {
+			t.Errorf("after verdict %d %d are kept, the latest %s", i, len(p.verdicts), p.latestFirst()[0].ID)
+		}
+	}
+}
+
 // TestOnlySoMuchProofIsKept ends verdicts with ever larger proofs.
 func TestOnlySoMuchProofIsKept(t *testing.T) {
 	var p past
