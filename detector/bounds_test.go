@@ -43,3 +43,26 @@ func TestWhatIsOverTakesNoRoom(t *testing.T) {
 		t.Errorf("%d nodes, %d resources, %d queues", len(d.nodes), len(d.resources), len(d.queues))
 	}
 }
+
+// An addition for a process of which nothing is known, as it comes when the report
+// before it was lost, leaves nothing behind: neither the process nor its agent.
+func TestStrayAdditionsTakeNoRoom(t *testing.T) {
+	d, now := New(DefaultConfig()), time.Unix(1e9, 0)
+	for i := range 100 {
+		a := report.Agent{Name: strconv.Itoa(i), Incarnation: 1}
+		d.Step(now, Reported{Batch: &report.Batch{Agent: a, States: []report.State{{
+			Key: report.Key{Agent: a, Process: "server", Activation: 1}, Epoch: 1, Seq: 2, Addition: true,
+			Holds: []report.Hold{{Resource: "request", Kind: report.Reply}},
+		}}}})
+	}
+	if len(d.nodes) > 0 {
+		t.Errorf("%d nodes", len(d.nodes))
+	}
+	for range 3 {
+		now = now.Add(graveTime)
+		d.Tick(now)
+	}
+	if len(d.agents) > 0 {
+		t.Errorf("%d agents", len(d.agents))
+	}
+}

@@ -140,6 +140,7 @@ func (d *Detector) acceptAddition(n *node, s *report.State) bool {
 		if s.Epoch > n.epoch {
 			d.pull(n.agent)
 		}
+		d.collect(n)
 		return false
 	}
 	if s.Seq == n.seq+1 {
