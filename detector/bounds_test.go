@@ -66,3 +66,10 @@ func TestStrayAdditionsTakeNoRoom(t *testing.T) {
 		t.Errorf("%d agents", len(d.agents))
 	}
 }
+
+// Whoever has put nothing in doubt is trusted without a look at the resources.
+func TestTrustOfWhoIsNotDoubted(t *testing.T) {
+	d := New(DefaultConfig())
+	d.resources["not to be looked at"] = nil
+	d.trust(d.agent(report.Agent{Name: "a", Incarnation: 1}))
+}

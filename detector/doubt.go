@@ -52,6 +52,9 @@ func (r *resource) heldBeyond(a *agent) bool {
 // trust takes the doubts back: the agent was silent, not dead.
 func (d *Detector) trust(a *agent) {
 	for _, r := range d.resources {
+		if a.doubting == 0 {
+			return
+		}
 		r.trust(a)
 	}
 }
