@@ -73,3 +73,13 @@ func TestTrustOfWhoIsNotDoubted(t *testing.T) {
 	d.resources["not to be looked at"] = nil
 	d.trust(d.agent(report.Agent{Name: "a", Incarnation: 1}))
 }
+
+// What many wait over a long time is more than a time.Duration holds.
+func TestLongFlows(t *testing.T) {
+	c := newCensus()
+	c.flows[0].Waits, c.flows[0].Deadlocked = 1_000_000, 500_000
+	c.publish(24 * time.Hour)
+	if f := c.shown[0]; f.Waited != 86_400e6 || f.Stuck != 43_200e6 {
+		t.Errorf("waited %g s, stuck %g s", f.Waited, f.Stuck)
+	}
+}

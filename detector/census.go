@@ -14,8 +14,10 @@ type Flow struct {
 	// Waits is how many there are, Deadlocked how many of them are of processes
 	// in the deadlocked set, both as last counted.
 	Waits, Deadlocked int
-	// Waited and Stuck are these two over time, since the start.
-	Waited, Stuck time.Duration
+	// Waited and Stuck are these two over time, since the start, in seconds:
+	// a time.Duration holds no more than 292 years, which a million waits take
+	// in less than three hours.
+	Waited, Stuck float64
 }
 
 // What stands in a Flow for no single service.
@@ -123,8 +125,8 @@ func (c *census) place(r route) int {
 func (c *census) publish(lasted time.Duration) {
 	for i := range c.flows {
 		f := &c.flows[i]
-		f.Waited += time.Duration(f.Waits) * lasted
-		f.Stuck += time.Duration(f.Deadlocked) * lasted
+		f.Waited += float64(f.Waits) * lasted.Seconds()
+		f.Stuck += float64(f.Deadlocked) * lasted.Seconds()
 	}
 	c.shown = append([]Flow(nil), c.flows...)
 	for i := range c.flows {

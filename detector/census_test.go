@@ -65,7 +65,7 @@ func TestFlowsOfALargeGraph(t *testing.T) {
 	}
 	want := detector.Flow{
 		Waiter: "s", Holder: detector.SeveralServices, Kind: report.Permit,
-		Waits: waits, Waited: waits * time.Second,
+		Waits: waits, Waited: waits,
 	}
 	if flows := d.Stats().Flows; flows[len(flows)-1] != want {
 		t.Errorf("%+v, not %+v", flows[len(flows)-1], want)

@@ -141,7 +141,7 @@ func (p *play) flows() string {
 	s := p.d.Stats()
 	for _, f := range s.Flows {
 		if f.Waited > 0 || f.Waits > 0 {
-			fmt.Fprintf(&b, "%s -> %s by %s: waits %d, deadlocked %d, waited %v, stuck %v\n",
+			fmt.Fprintf(&b, "%s -> %s by %s: waits %d, deadlocked %d, waited %.3f s, stuck %.3f s\n",
 				f.Waiter, f.Holder, f.Kind, f.Waits, f.Deadlocked, f.Waited, f.Stuck)
 		}
 	}

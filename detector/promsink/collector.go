@@ -91,8 +91,8 @@ var figures = []figure{
 
 	flow("service_waits", "Waits of a service's processes for what those of another can grant.", prometheus.GaugeValue, func(f *detector.Flow) float64 { return float64(f.Waits) }),
 	flow("service_deadlocked_waits", "Of them, waits of deadlocked processes.", prometheus.GaugeValue, func(f *detector.Flow) float64 { return float64(f.Deadlocked) }),
-	flow("service_wait_seconds_total", "Time waited by a service's processes for what those of another can grant.", prometheus.CounterValue, func(f *detector.Flow) float64 { return f.Waited.Seconds() }),
-	flow("service_deadlocked_wait_seconds_total", "Of it, time waited by deadlocked processes.", prometheus.CounterValue, func(f *detector.Flow) float64 { return f.Stuck.Seconds() }),
+	flow("service_wait_seconds_total", "Time waited by a service's processes for what those of another can grant.", prometheus.CounterValue, func(f *detector.Flow) float64 { return f.Waited }),
+	flow("service_deadlocked_wait_seconds_total", "Of it, time waited by deadlocked processes.", prometheus.CounterValue, func(f *detector.Flow) float64 { return f.Stuck }),
 }
 
 // collector reads the detector's figures when it is scraped.

@@ -82,7 +82,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		Confirmed: 3, TimedOut: detector.Foresight{Confirmed: 13, Suspected: 14, None: 15}, Near: detector.Foresight{Confirmed: 16, Suspected: 17, None: 18},
 		Flows: []detector.Flow{{
 			Waiter: "a \"b\"\n", Holder: detector.UnknownService, Kind: report.Lock,
-			Waits: 19, Deadlocked: 20, Waited: 21500 * time.Millisecond, Stuck: 22 * time.Second,
+			Waits: 19, Deadlocked: 20, Waited: 21.5, Stuck: 22,
 		}},
 	})
 	at := time.Now()
