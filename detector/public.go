@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -94,30 +95,43 @@ func (d *Detector) behind(c core) []*node {
 		todo = append(todo, m.node)
 	}
 	var behind []*node
-	visited := make(map[waitfor.Resource]struct{})
+	passed := make(map[waitfor.Resource]struct{})
 	for len(todo) > 0 {
 		n := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		for r := range d.graph.Holds(n.vertex) {
-			if _, ok := visited[r]; ok {
+		for w := range d.heldUp(n, passed) {
+			if _, ok := seen[w]; ok {
 				continue
 			}
-			visited[r] = struct{}{}
-			for p := range d.graph.Waiters(r) {
-				w := d.vertices[p]
-				if _, ok := seen[w]; ok || !d.graph.Deadlocked(p) {
-					continue
-				}
-				seen[w] = struct{}{}
-				todo = append(todo, w)
-				if w.verdict == nil || !w.verdict.proven.includes(w, w.shown.epoch) {
-					behind = append(behind, w)
-				}
+			seen[w] = struct{}{}
+			todo = append(todo, w)
+			if w.verdict == nil || !w.verdict.proven.includes(w, w.shown.epoch) {
+				behind = append(behind, w)
 			}
 		}
 	}
 	slices.SortFunc(behind, compareNodes)
 	return behind
+}
+
+// heldUp yields the deadlocked processes that wait for what n holds and nobody can
+// grant. What others hold as well is passed once, whoever of them comes first.
+func (d *Detector) heldUp(n *node, passed map[waitfor.Resource]struct{}) iter.Seq[*node] {
+	return func(yield func(*node) bool) {
+		for r := range d.graph.Holds(n.vertex) {
+			if _, ok := passed[r]; ok || d.graph.Grantable(r) {
+				continue
+			}
+			if d.graph.NumHolders(r) > 1 {
+				passed[r] = struct{}{}
+			}
+			for p := range d.graph.Waiters(r) {
+				if d.graph.Deadlocked(p) && !yield(d.vertices[p]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Verdicts returns the standing verdicts, oldest first.

@@ -27,6 +27,10 @@ func (g *Graph) NumWaits(p Process) int { return int(g.process(p).waitCount) }
 // NumHolds returns how many resources p holds.
 func (g *Graph) NumHolds(p Process) int { return int(g.process(p).holdCount) }
 
+// Grantable reports whether somebody can grant r: nobody is known to hold it,
+// or one of its holders is not deadlocked.
+func (g *Graph) Grantable(r Resource) bool { return g.resource(r).grantable() }
+
 // NumHolders returns how many processes hold r.
 func (g *Graph) NumHolders(r Resource) int { return int(g.resource(r).holderCount) }
 
