@@ -21,10 +21,26 @@ func (v *verdict) publicBefore(behind []*node) Verdict {
 		}
 	}
 	p.CollateralCount = len(behind)
-	for _, n := range behind[:min(len(behind), maxCollateral)] {
+	for _, n := range least(behind, maxCollateral) {
 		p.Collateral = append(p.Collateral, n.public())
 	}
 	return p
+}
+
+// least returns the first few of many, sorted.
+func least(nodes []*node, few int) []*node {
+	sorted := make([]*node, 0, few)
+	for _, n := range nodes {
+		if len(sorted) == few {
+			if compareNodes(n, sorted[few-1]) > 0 {
+				continue
+			}
+			sorted = sorted[:few-1]
+		}
+		i, _ := slices.BinarySearchFunc(sorted, n, compareNodes)
+		sorted = slices.Insert(sorted, i, n)
+	}
+	return sorted
 }
 
 // evidence returns the core that the verdict is about as far as it is proven,
@@ -86,7 +102,7 @@ func edge(w report.Wait, q *queue, holders *grantors) Edge {
 }
 
 // behind returns the deadlocked processes that wait, through however many
-// others, for a core: sorted, without those that are proven to be a core.
+// others, for a core: in no order, without those that are proven to be a core.
 func (d *Detector) behind(c core) []*node {
 	seen := make(map[*node]struct{})
 	todo := make([]*node, 0, len(c))
@@ -110,7 +126,6 @@ func (d *Detector) behind(c core) []*node {
 			}
 		}
 	}
-	slices.SortFunc(behind, compareNodes)
 	return behind
 }
 
