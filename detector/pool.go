@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waitgraph/waitgraph/detector/report"
+	"github.com/waitgraph/waitgraph/detector/waitfor"
 )
 
 // Pool is a queue that several processes consume: its workers.
@@ -55,39 +56,47 @@ func (d *Detector) watchPools() {
 	}
 }
 
-// maxSearch is how many processes are looked at to find whether a pool waits
-// for itself. It bounds a tick; beyond it nobody is warned.
+// maxSearch is how many processes beside the workers are looked at to find whether
+// a pool waits for itself. It bounds a tick; beyond it nobody is warned.
 const maxSearch = 1000
 
-// comesBack reports whether a worker of q waits for a request that lies in q.
+// comesBack reports whether a worker of q waits for what lies in q: all of them are
+// looked at, and then, the nearest first, those for whom they wait.
 func (d *Detector) comesBack(q *queue) bool {
-	seen := make(map[*node]struct{})
-	var todo []*node
-	for r := range q.waiters {
-		if r.untaken() != q {
-			continue
-		}
-		for n := range r.waiters.keys() {
-			todo = append(todo, n)
-		}
-	}
-	for len(todo) > 0 && len(seen) < maxSearch {
-		n := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		if _, ok := seen[n]; ok {
-			continue
-		}
-		seen[n] = struct{}{}
-		if q.members.has(n) {
-			return true
-		}
-		for r := range d.graph.Holds(n.vertex) {
-			for p := range d.graph.Waiters(r) {
-				todo = append(todo, d.vertices[p])
+	todo := slices.Collect(d.graph.Holders(q.vertex))
+	seen, passed := make(map[waitfor.Process]struct{}), make(map[waitfor.Resource]struct{})
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		for r := range d.graph.Waits(p) {
+			if r == q.vertex {
+				return true
 			}
+			if _, ok := passed[r]; ok || len(seen) == maxSearch {
+				continue
+			}
+			if d.graph.NumHolders(r) > 1 {
+				passed[r] = struct{}{}
+			}
+			todo = d.reach(todo, seen, r)
 		}
 	}
 	return false
+}
+
+// reach adds to todo the processes that can grant r, but for those seen before,
+// while there is room.
+func (d *Detector) reach(todo []waitfor.Process, seen map[waitfor.Process]struct{}, r waitfor.Resource) []waitfor.Process {
+	for p := range d.graph.Holders(r) {
+		if len(seen) == maxSearch {
+			break
+		}
+		if _, ok := seen[p]; !ok {
+			seen[p] = struct{}{}
+			todo = append(todo, p)
+		}
+	}
+	return todo
 }
 
 func compareQueues(a, b *queue) int { return strings.Compare(a.name, b.name) }
