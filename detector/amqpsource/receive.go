@@ -1,20 +1,26 @@
 package amqpsource
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/wire"
 )
 
-// prefetch bounds what the client library holds in memory. The rest waits in
-// the queue, where the oldest reports are dropped first. It is also how many
-// reports are taken in one round trip with the broker, which on a machine that
-// is short of time may last for 100 ms.
-const prefetch = 1024
+// Bounds on the reports that wait in memory. The rest waits in the queue, where
+// the oldest are dropped first.
+const (
+	// prefetch is also how many reports are taken in one round trip with the
+	// broker, which on a machine that is short of time may last for 100 ms.
+	prefetch = 1024
+	// maxBytes is not known to the broker: what is beyond it is dropped here.
+	maxBytes = 64 << 20
+)
 
 // The queue keeps what a detector could still want to hear.
 var queueArgs = amqp.Table{
@@ -31,6 +37,25 @@ type subscription struct {
 	channel    *amqp.Channel
 	queue      string
 	deliveries <-chan amqp.Delivery
+	backlog    backlog
+}
+
+// backlog is the reports that wait to be decoded.
+type backlog struct {
+	// It has room for all that the broker delivers before an acknowledgement.
+	reports chan waiting
+	bytes   *semaphore.Weighted // of those, and of the one in hand
+}
+
+// waiting is a report that waits, or the place of one that was dropped: it has to
+// be acknowledged all the same.
+type waiting struct {
+	amqp.Delivery
+	dropped bool
+}
+
+func newBacklog() backlog {
+	return backlog{make(chan waiting, prefetch), semaphore.NewWeighted(maxBytes)}
 }
 
 // subscribe declares a queue of its own that takes reports, and consumes it.
@@ -58,7 +83,7 @@ func (s *Source) subscribe(c *amqp.Connection) (*subscription, error) {
 	if err != nil {
 		return nil, fmt.Errorf("consume reports: %w", err)
 	}
-	return &subscription{ch, q.Name, deliveries}, nil
+	return &subscription{ch, q.Name, deliveries, newBacklog()}, nil
 }
 
 // bindings returns the routing keys of what is heard.
@@ -73,18 +98,41 @@ func (s *Source) bindings() []string {
 	return keys
 }
 
-// receive hands batches to the sink until the channel is closed.
-func (s *Source) receive(in *subscription) error {
+// take moves deliveries to the backlog until the channel is closed. It does no more
+// than that, since the client library would hold without bound what it is too slow
+// for.
+func (b *backlog) take(deliveries <-chan amqp.Delivery) error {
+	defer close(b.reports)
+	for d := range deliveries {
+		w := waiting{d, !b.bytes.TryAcquire(int64(len(d.Body)))}
+		if w.dropped {
+			w.Body = nil
+		}
+		b.reports <- w
+	}
+	return errEnded
+}
+
+// receive hands batches to the sink until ctx or the backlog ends.
+func (s *Source) receive(ctx context.Context, in *backlog) error {
 	var decoder wire.Decoder
-	for d := range in.deliveries {
-		s.decode(&decoder, d.Body)
-		if d.DeliveryTag%(prefetch/2) == 0 {
-			if err := d.Ack(true); err != nil {
+	for w := range in.reports {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if w.dropped {
+			s.sink.Drop()
+		} else {
+			s.decode(&decoder, w.Body)
+			in.bytes.Release(int64(len(w.Body)))
+		}
+		if w.DeliveryTag%(prefetch/2) == 0 {
+			if err := w.Ack(true); err != nil {
 				return fmt.Errorf("acknowledge reports: %w", err)
 			}
 		}
 	}
-	return errEnded
+	return nil
 }
 
 func (s *Source) decode(decoder *wire.Decoder, body []byte) {

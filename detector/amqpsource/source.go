@@ -44,6 +44,8 @@ type Sink interface {
 	// Deliver takes an event for the detector. Batches are valid. Size is that of
 	// the message that one came in, in bytes; other events are small and have none.
 	Deliver(e detector.Event, size int)
+	// Drop takes note of a message that came too fast to be decoded.
+	Drop()
 	// Reject takes note of a message that was no valid batch, and why.
 	Reject(err error)
 	// Skip takes note of n log records that the wire does not know.
@@ -126,7 +128,8 @@ func (s *Source) session(ctx context.Context, publish, consume *amqp.Connection)
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { s.hangUp(publish, consume) })()
 	s.forget()
-	g.Go(func() error { return s.receive(in) })
+	g.Go(func() error { return in.backlog.take(in.deliveries) })
+	g.Go(func() error { return s.receive(ctx, &in.backlog) })
 	g.Go(func() error { return s.ask(ctx, out, in.queue) })
 	g.Go(func() error { return s.takeBack(returns) })
 	for range counters {

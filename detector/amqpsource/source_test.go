@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -24,19 +25,24 @@ import (
 type hearing struct {
 	events     chan detector.Event
 	sizes      chan int // of them, in the same order
+	drops      int
 	rejections chan error
 	connects   chan struct{}
 	losses     chan error
 }
 
 func newHearing() *hearing {
-	return &hearing{make(chan detector.Event, 4*prefetch), make(chan int, 4*prefetch), make(chan error, 1000), make(chan struct{}, 100), make(chan error, 100)}
+	return &hearing{
+		events: make(chan detector.Event, 4*prefetch), sizes: make(chan int, 4*prefetch),
+		rejections: make(chan error, 1000), connects: make(chan struct{}, 100), losses: make(chan error, 100),
+	}
 }
 
 func (h *hearing) Deliver(e detector.Event, size int) {
 	offer(h.events, e)
 	offer(h.sizes, size)
 }
+func (h *hearing) Drop()                { h.drops++ }
 func (h *hearing) Reject(err error)     { offer(h.rejections, err) }
 func (h *hearing) Skip(uint64)          {}
 func (h *hearing) Connect()             { offer(h.connects, struct{}{}) }
@@ -92,6 +98,39 @@ func TestSizesAreTold(t *testing.T) {
 	New(Config{}, h).decode(new(wire.Decoder), body)
 	if size := <-h.sizes; size != len(body) {
 		t.Errorf("a batch in %d bytes is said to be of %d", len(body), size)
+	}
+}
+
+// acknowledged is the tags up to which deliveries were acknowledged.
+type acknowledged []uint64
+
+func (a *acknowledged) Ack(tag uint64, _ bool) error { *a = append(*a, tag); return nil }
+func (*acknowledged) Nack(uint64, bool, bool) error  { return nil }
+func (*acknowledged) Reject(uint64, bool) error      { return nil }
+
+// TestLargeReportsThatComeTooFastAreDropped delivers all that the broker may before
+// the first is decoded. What is dropped is acknowledged with the rest.
+func TestLargeReportsThatComeTooFastAreDropped(t *testing.T) {
+	var acks acknowledged
+	deliveries, body := make(chan amqp.Delivery, prefetch), make([]byte, 1<<20)
+	for i := range prefetch {
+		deliveries <- amqp.Delivery{Acknowledger: &acks, DeliveryTag: uint64(i + 1), Body: body}
+	}
+	close(deliveries)
+	b := newBacklog()
+	if err := b.take(deliveries); !errors.Is(err, errEnded) {
+		t.Errorf("take returned %v", err)
+	}
+	h := newHearing()
+	if err := New(Config{}, h).receive(t.Context(), &b); err != nil {
+		t.Errorf("receive returned %v", err)
+	}
+	const fit = maxBytes >> 20
+	if n := len(h.rejections); n != fit || h.drops != prefetch-fit || !b.bytes.TryAcquire(maxBytes) {
+		t.Errorf("%d decoded, %d dropped", n, h.drops)
+	}
+	if diff := cmp.Diff(acknowledged{prefetch / 2, prefetch}, acks); diff != "" {
+		t.Errorf("acknowledged (-want +got):\n%s", diff)
 	}
 }
 

@@ -28,10 +28,10 @@
 //
 // All recordings in one folder together take no more than Config.MaxBytes: files
 // are removed, first those of other recordings and then the lowest numbers of the
-// present one. Recording never makes the detector wait; what comes
-// too fast is dropped, counted, and noted in the file: at most 8192 lines wait, and
-// events that came in messages of 64 MiB. If a file cannot be
-// written, as when the disk is full, that is reported once and recording stops.
+// present one. Recording never makes the detector wait; what comes too fast is
+// dropped, counted, and noted in the file: at most 8192 lines wait, and batches
+// that came in messages of 64 MiB together. If a file cannot be written, as when
+// the disk is full, that is reported once and recording stops.
 //
 // # What a replay needs
 //

@@ -9,6 +9,7 @@ import (
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/amqpsource"
 	"github.com/waitgraph/waitgraph/detector/httpapi"
+	"github.com/waitgraph/waitgraph/detector/promsink"
 	"github.com/waitgraph/waitgraph/internal/amqpsession"
 )
 
@@ -25,6 +26,9 @@ const (
 
 // Deliver implements amqpsource.Sink.
 func (s *sidecar) Deliver(e detector.Event, size int) { s.owner.tell(e, size) }
+
+// Drop implements amqpsource.Sink.
+func (s *sidecar) Drop() { s.owner.metrics.Drop(promsink.DroppedEvent) }
 
 // Reject implements amqpsource.Sink.
 func (s *sidecar) Reject(err error) {

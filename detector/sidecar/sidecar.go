@@ -10,10 +10,10 @@
 //
 // One goroutine owns the detector. It waits for nobody: events come through a
 // channel that is bounded in number and in bytes, and announcements leave through
-// one that is bounded; what does not fit is dropped and counted. Nothing that is dropped is lost for good, since agents repeat
-// what they reported when their digest shows a gap, and the detector repeats
-// its questions and announcements while they matter. The listener has a goroutine
-// of its own: OnVerdict is told after all others, and holds up none of them.
+// one that is bounded in number; what does not fit is dropped and counted. Nothing
+// that is dropped is lost for good, since agents repeat what they reported when
+// their digest shows a gap, and the detector repeats its questions and
+// announcements while they matter.
 package sidecar
 
 import (
