@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/tracing"
 )
 
@@ -47,7 +48,7 @@ func (c *Conn) Gather(ctx context.Context, need int, calls ...Call) ([]Result, e
 func collect(ctx context.Context, attempts []*attempt, results []Result, done <-chan int, need int, wait *tracing.Blocking) error {
 	var failures []error
 	missing, spare := need, len(attempts)-need
-	for range attempts {
+	for open := len(attempts) - 1; open >= 0; open-- {
 		i := <-done
 		err := results[i].Err
 		switch {
@@ -62,10 +63,10 @@ func collect(ctx context.Context, attempts []*attempt, results []Result, done <-
 		}
 		switch {
 		case missing == 0 || spare < 0:
-			wait.End(causeOf(err))
+			wait.End(causeOfAll(err, open))
 			cancel(attempts)
 		case err != nil && ctx.Err() != nil:
-			wait.End(causeOf(err))
+			wait.End(causeOfAll(err, open))
 		case err != nil:
 			wait.Failed(i)
 		}
@@ -74,6 +75,16 @@ func collect(ctx context.Context, attempts []*attempt, results []Result, done <-
 		return nil
 	}
 	return errors.Join(failures...)
+}
+
+// causeOfAll tells the agent why a wait for several replies ended, when a call did
+// and so many are open. Those are given up if it failed, also if by a remote error.
+func causeOfAll(err error, open int) report.Cause {
+	cause := causeOf(err)
+	if err != nil && cause == report.Granted && open > 0 {
+		return report.Cancelled
+	}
+	return cause
 }
 
 func cancel(attempts []*attempt) {

@@ -70,6 +70,51 @@ func answerAsTold(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
 	return r.Body, nil
 }
 
+// A remote error is a reply. But those that are given up for it were not granted.
+func TestGatherGivesUpWhatIsOpen(t *testing.T) {
+	for _, test := range []struct {
+		bodies []string
+		ended  report.Cause
+	}{
+		{[]string{"never", "fail"}, report.Cancelled},
+		{[]string{"fail"}, report.Granted},
+	} {
+		everywhere(t, func(w *world) {
+			agent := newAgent(w)
+			conn := w.connect(w.observed(agent))
+			release := make(chan struct{})
+			handler := func(ctx context.Context, r *amqprpc.Request) ([]byte, error) {
+				if string(r.Body) == "fail" {
+					<-release
+				}
+				return answerAsTold(ctx, r)
+			}
+			w.serve(conn, amqprpc.Server{Queue: w.queue("q"), Prefetch: 10, PerRequest: true, Handler: handler})
+			caller := agent.Process("caller")
+			caller.Hold(report.Lock, "lock") // which makes its wait reported
+			var calls []amqprpc.Call
+			for _, body := range test.bodies {
+				calls = append(calls, amqprpc.Call{Key: w.queue("q"), Body: []byte(body), Timeout: -1})
+			}
+			done := make(chan error)
+			go func() {
+				_, err := conn.Gather(tracing.WithProcess(w.Context(), caller), tracing.All, calls...)
+				done <- err
+			}()
+			for len(process(reported(agent), "caller").Waits) == 0 {
+				<-agent.Wake()
+			}
+			close(release)
+			if remote := new(amqprpc.RemoteError); !errors.As(<-done, &remote) {
+				w.Error("no remote error")
+			}
+			if s := process(reported(agent), "caller"); s.Ended == nil || s.Ended.Cause != test.ended {
+				w.Errorf("%v: afterwards the caller is %+v", test.bodies, s)
+			}
+		})
+	}
+}
+
 // Whoever gives up several calls gives them up at once: he never seems to wait for
 // some of them alone.
 func TestGatherGivesUpAtOnce(t *testing.T) {
