@@ -144,6 +144,33 @@ func TestHonest(t *testing.T) {
 	}
 }
 
+// large is a frozen detector whose deadlock is too large to be told in full.
+type large struct{ *frozen }
+
+func (l large) Deadlocks(ctx context.Context, q history.Query) (httpapi.Deadlocks, error) {
+	d, err := l.frozen.Deadlocks(ctx, q)
+	d.Standing[0].Shorten()
+	return d, err
+}
+
+func (l large) Deadlock(ctx context.Context, id string) (httpapi.Deadlock, bool, error) {
+	d, ok, err := l.frozen.Deadlock(ctx, id)
+	d.Sentences, d.Core = d.Sentences[:1], d.Core[:2]
+	d.Core[1].Waits, d.Core[1].WaitCount = nil, 777
+	return d, ok, err
+}
+
+// TestWhatIsLeftOutIsCounted shows that the page tells of lists that they are cut.
+func TestWhatIsLeftOutIsCounted(t *testing.T) {
+	s := httptest.NewServer(httpapi.NewHandler(large{newFrozen(12, 3)}, http.NotFoundHandler()))
+	t.Cleanup(s.Close)
+	page := open(t, s.URL)
+	page.do(chromedp.Navigate(s.URL + "/deadlocks"))
+	page.see("4 processes", "1 deadlock stands")
+	page.do(chromedp.Navigate(s.URL + "/deadlocks/v1"))
+	page.see("And 3 more such waits", "The first 2 of 4", "777 waits")
+}
+
 // TestKeyboard goes from the graph to the deadlock and back, filters, and folds,
 // by keys alone.
 func TestKeyboard(t *testing.T) {

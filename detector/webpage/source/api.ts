@@ -40,6 +40,7 @@ export interface Process extends Holder {
   epoch?: number;
   need?: number;
   waits?: Wait[];
+  wait_count?: number; // where waits is left out for want of room
 }
 
 export interface Node extends Process {
@@ -70,6 +71,7 @@ export interface Deadlock {
   first_timeout?: string;
   core: Process[];
   core_count: number;
+  edge_count: number; // of the core; at most 100 of them have sentences
   collateral: Process[];
   collateral_count: number;
   fingerprint: string;

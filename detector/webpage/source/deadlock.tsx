@@ -22,6 +22,7 @@ export function DeadlockView({ id, state }: { id: string; state: State | undefin
       <section>
         <h2 id="who">Who waits for whom</h2>
         <ol>{d.sentences.map((s, i) => <li key={i}>{s}</li>)}</ol>
+        {d.edge_count > d.sentences.length && <p>And {d.edge_count - d.sentences.length} more such waits.</p>}
       </section>
       <Members title="Core" members={d.core} count={d.core_count} state={state} />
       <Members title="Blocked behind it" members={d.collateral} count={d.collateral_count} state={state} />
@@ -67,7 +68,7 @@ function Members({ title, members, count, state }: { title: string; members: Pro
           <tbody>{members.map((m) => <Member key={`${m.agent} ${m.process} ${m.activation}`} member={m} state={state} />)}</tbody>
         </table>
       </div>
-      {count > members.length && <p>The first {members.length} of {count}.</p>}
+      {count > members.length && <p>{members.length > 0 ? `The first ${members.length} of ${count}.` : `${count} processes; their list was too long to keep.`}</p>}
     </section>
   );
 }
@@ -80,7 +81,7 @@ function Member({ member: m, state }: { member: Process; state: State | undefine
       <td>{m.service}</td>
       <td>{m.host}</td>
       <td class="number">{m.activation}</td>
-      <td>{waits.map((w, i) => <div key={i}>{w.kind} {w.key || w.resource}</div>)}</td>
+      <td>{waits.map((w, i) => <div key={i}>{w.kind} {w.key || w.resource}</div>)}{m.wait_count && <div>{m.wait_count} waits</div>}</td>
       <td>{waits.map((w, i) => <div key={i}>{w.since && w.deadline ? `after ${span(instant(w.deadline) - instant(w.since))}` : w.since ? 'none' : ''}</div>)}</td>
       <td>{waits.map((w, i) => w.trace_id && <div key={i}><Trace id={w.trace_id} url={state?.trace_url} /></div>)}</td>
     </tr>

@@ -91,12 +91,20 @@ export function List({ title, deadlocks, none }: { title: string; deadlocks: Dea
   );
 }
 
+/** Who deadlocked: the first few, or how many if they are not listed. */
+function members(d: Deadlock): string {
+  const named = d.core.slice(0, 4).map((p) => p.process);
+  if (named.length === 0) return `${d.core_count} processes`;
+  const more = d.core_count - named.length;
+  return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
 function Card({ deadlock: d }: { deadlock: Deadlock }) {
   const begun = d.since ?? d.suspected_at;
   const times = d.recurrence?.before ?? 0;
   return (
     <article class={`card ${d.status}`}>
-      <h3><Link href={`/deadlocks/${encodeURIComponent(d.id)}`}>{d.core.slice(0, 4).map((p) => p.process).join(', ')}{d.core_count > 4 && ` and ${d.core_count - 4} more`}</Link></h3>
+      <h3><Link href={`/deadlocks/${encodeURIComponent(d.id)}`}>{members(d)}</Link></h3>
       <p>{d.summary}</p>
       <p class="note">
         {begun && <time dateTime={begun}>{clock(begun)}</time>}
