@@ -35,7 +35,8 @@ type Fault struct {
 // nobody can be blamed then for what he does not hear.
 func (f Fault) Disturbs(length time.Duration) Window {
 	switch {
-	case f.Kind == KillReplica, f.Kind == DropConnection: // its agent has nothing to say any more
+	case f.Kind == KillProcess, f.Kind == PauseProcess, // its agent lives and tells
+		f.Kind == KillReplica, f.Kind == DropConnection: // its agent has nothing to say any more
 		return Window{f.At, f.At}
 	case f.Kind == KillDetector && f.Lasting == 0:
 		return Window{f.At, length}
