@@ -19,4 +19,8 @@
 // Certain is what one who watches can be sure of: there, processes that nobody
 // watches are taken to be free, and so are requests that the lost agent of a
 // consumer may have known to be taken.
+//
+// Seeming is what one may take for a deadlock who does not know of every request
+// that is lost: who waits for an answer that will never come waits for a consumer
+// of the queue, as far as he can tell.
 package runlog

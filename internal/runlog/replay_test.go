@@ -87,3 +87,14 @@ func TestTogether(t *testing.T) {
 		t.Error("together after one of them was free")
 	}
 }
+
+func TestBehind(t *testing.T) {
+	log := Log{
+		take(1, "a", "x"), take(1, "b", "y"), take(1, "c", "z"), take(1, "e", "w"), take(1, "free", "v"),
+		begin(2, "d", 1, 1, "z"), begin(2, "c", 1, 1, "x"), begin(2, "e", 1, 1, "w"), begin(2, "g", 1, 1, "v"), begin(2, "h", 1, 1, "x", "v"),
+		begin(3, "a", 1, 1, "y"), begin(3, "b", 1, 1, "x"), begin(4, "i", 1, 1, "y"),
+	}
+	if diff := cmp.Diff([]string{"c", "d"}, Behind(log, []string{"a", "b"}, 3)); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -38,7 +38,8 @@ type Verdict struct {
 	Formed           time.Duration // when its core was deadlocked in truth; -1 if it never was
 	Cause            string        // how it ended; empty if it did not
 	Ended            time.Duration
-	told             map[string]time.Duration // the processes that it was about, and since when
+	over             bool
+	said             []statement
 }
 
 // Bound is how long a deadlock may stand without a confirmed verdict about each
@@ -56,8 +57,10 @@ func Judge(s *Scenario, seed uint64, rec simulation.Record) *Run {
 	if rec.Endless {
 		r.Unexpected = append(r.Unexpected, "the run does not end: too much happens in it")
 	}
+	ends := ends(rec.Log)
 	for i := range r.Verdicts {
-		r.check(&r.Verdicts[i], &rec)
+		r.check(&r.Verdicts[i], ends)
+		r.outlived(&r.Verdicts[i], rec.Disturbed)
 	}
 	r.missed(certain, rec.Disturbed)
 	r.compare(&s.Expect)
@@ -95,59 +98,52 @@ func verdicts(rec *simulation.Record) []Verdict {
 		case said.Verdict.Status == detector.Confirmed && !known:
 			at[said.Verdict.ID] = len(all)
 			n = len(all)
-			all = append(all, Verdict{At: said.At, told: make(map[string]time.Duration)})
+			all = append(all, Verdict{At: said.At})
 			fallthrough
 		case said.Verdict.Status == detector.Confirmed:
 			all[n].Verdict = said.Verdict
-			all[n].tell(said.At)
+			all[n].say(said)
 		case known && said.Verdict.Status.Ended():
-			all[n].Ended, all[n].Cause = said.At, said.Verdict.Cause
+			all[n].end(said)
 			delete(at, said.Verdict.ID)
+		}
+	}
+	for i := range all {
+		if v := &all[i]; !v.over {
+			v.until(rec.Length)
 		}
 	}
 	return all
 }
 
-func (v *Verdict) tell(at time.Duration) {
-	for _, m := range slices.Concat(v.Core, v.Collateral) {
-		if _, ok := v.told[m.Key.Process]; !ok {
-			v.told[m.Key.Process] = at
-		}
-	}
-}
-
 // check holds a verdict against the truth: its core, as it was each time that it
 // was confirmed, was deadlocked together after the youngest of its waits began and
 // before that was announced.
-func (r *Run) check(v *Verdict, rec *simulation.Record) {
+func (r *Run) check(v *Verdict, ends map[string][]time.Duration) {
 	v.Formed = -1
 	var proven struct {
 		by *proof.Proof
 		at time.Duration // when it was first announced, which may lag behind
 	}
-	for i := range rec.Verdicts {
-		said := &rec.Verdicts[i]
-		if said.Again || said.Verdict.ID != v.ID || said.Verdict.Status != detector.Confirmed || !v.stands(said.At) {
+	for i := range v.said {
+		said := &v.said[i]
+		if said.Again && i > 0 {
+			said.broken = v.said[i-1].broken
 			continue
 		}
 		if p := said.Verdict.Proof; proven.by != p {
 			proven.by, proven.at = p, said.At
 		}
-		since := proven.by.Concluded.Sub(said.Verdict.Since)
-		from, ok := r.Truth.Together(members(said.Verdict.Core), max(0, proven.at-since), said.At)
-		switch {
-		case !ok:
-			r.False = append(r.False, fmt.Sprintf("at %v: %s of %s, which was none", round(said.At), v.Kind, crowd(members(said.Verdict.Core))))
-		case v.Formed < 0:
+		since, core := proven.by.Concluded.Sub(said.Verdict.Since), members(said.Verdict.Core)
+		from, ok := r.Truth.Together(core, max(0, proven.at-since), said.At)
+		if !ok {
+			r.False = append(r.False, fmt.Sprintf("at %v: %s of %s, which was none", round(said.At), v.Kind, crowd(core)))
+			from = said.At
+		} else if v.Formed < 0 {
 			v.Formed = from
 		}
+		said.broken = firstEnd(ends, core, from)
 	}
-}
-
-// stands reports whether the verdict was standing at a time: it may come again
-// under the same ID.
-func (v *Verdict) stands(at time.Duration) bool {
-	return at >= v.At && (v.Cause == "" || at <= v.Ended)
 }
 
 func members(of []detector.Member) (names []string) {
@@ -155,42 +151,6 @@ func members(of []detector.Member) (names []string) {
 		names = append(names, m.Key.Process)
 	}
 	return names
-}
-
-// missed looks for processes that were deadlocked for longer than Bound,
-// certainly and undisturbed, without a confirmed verdict about them.
-func (r *Run) missed(certain runlog.History, disturbed []simulation.Window) {
-	for _, name := range sortedKeys(certain) {
-		for _, s := range certain[name] {
-			from, to := s.From, min(s.To, r.Length)
-			for _, d := range disturbed {
-				if d.From < to && d.To >= from {
-					from = max(from, min(d.To, to))
-				}
-			}
-			if to-from >= Bound && !r.told(name, s.From, to) {
-				r.Missed = append(r.Missed, fmt.Sprintf("%s was deadlocked from %v to %v", name, round(s.From), round(to)))
-			}
-		}
-	}
-}
-
-// told reports whether a confirmed verdict was about a process at some time
-// between two.
-func (r *Run) told(process string, from, to time.Duration) bool {
-	for i := range r.Verdicts {
-		v := &r.Verdicts[i]
-		if v.Cause != "" && v.Ended < from {
-			continue
-		}
-		if v.CollateralCount > len(v.Collateral) {
-			return true // as far as the list goes
-		}
-		if at, ok := v.told[process]; ok && at <= to {
-			return true
-		}
-	}
-	return false
 }
 
 // compare holds the run against what the scenario expects.
