@@ -89,13 +89,53 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// steps counts steps, repetitions played out.
+func steps(of []Step) (n int) {
+	for i := range of {
+		s := &of[i]
+		n += 1 + steps(s.Do)*max(1, s.Times)
+		for _, to := range s.To {
+			n += steps(to.Do)
+		}
+	}
+	return n
+}
+
+// However steps are multiplied, it is said at once that they are too many, where
+// they become so.
+func TestTooManySteps(t *testing.T) {
+	const calls = "call: [a, a, a, a, a, a, a, a, a, a], do: {"
+	for does, column := range map[string]int{
+		"repeat: 1000, do: {repeat: 1000, do: {lock: l}}":                      34,
+		"repeat: 1000, do: {repeat: 1000, do: {repeat: 1000, do: {lock: l}}}":  53,
+		strings.Repeat(calls, 5) + "call: a" + strings.Repeat("}", 5):          58,
+		"repeat: 1000, do: [" + strings.Repeat("{lock: l}, ", 100) + "answer]": 34,
+	} {
+		_, err := Parse("f", []byte("services: {a: }\nlocks: l\nexpect: either\nsessions: {c: {"+does+"}}\n"))
+		if want := fmt.Sprintf("f:4:%d: there are too many steps; expected at most 100000", column); err == nil || err.Error() != want {
+			t.Errorf("%.60s: %v; want %s", does, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(small))
 	f.Add([]byte("services: {a: }\nsessions: {c: {repeat: 1000, do: {repeat: 1000, do: {call: a}}}}\nexpect: either"))
+	f.Add([]byte("services: {a: }\nsessions: {c: {call: [a, a], do: {call: [a, a], do: {call: [a, a], do: [answer, answer]}}}}\nexpect: either"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		s, err := Parse("f", text)
 		if err != nil {
 			return
+		}
+		n := 0
+		for i := range s.Services {
+			n += steps(s.Services[i].Does)
+		}
+		for i := range s.Sessions {
+			n += steps(s.Sessions[i].Does)
+		}
+		if n > maxSteps {
+			t.Errorf("%d steps", n)
 		}
 		if _, err := Format(s); err != nil {
 			t.Error(err)

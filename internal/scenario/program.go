@@ -18,8 +18,7 @@ const wantStep = "a step: wait, call, send, lock, permit, answer or repeat"
 func (p *parser) program(n *yaml.Node) []Step {
 	var steps []Step
 	for _, item := range items(n) {
-		if p.steps++; p.steps > maxSteps {
-			p.wrong(n, fmt.Sprintf("at most %d", maxSteps), "there are too many steps")
+		if !p.count(n, 1) {
 			return nil
 		}
 		if s, ok := p.step(item); ok {
@@ -27,6 +26,20 @@ func (p *parser) program(n *yaml.Node) []Step {
 		}
 	}
 	return steps
+}
+
+// count counts steps and says where they become too many. It reports whether they
+// are not.
+func (p *parser) count(n *yaml.Node, more int) bool {
+	if p.steps > maxSteps {
+		return false
+	}
+	if p.steps += more; p.steps > maxSteps {
+		p.steps = maxSteps + 1 // more could be multiplied until it overflows
+		p.wrong(n, fmt.Sprintf("at most %d", maxSteps), "there are too many steps")
+		return false
+	}
+	return true
 }
 
 // verbs are the keys that make a mapping a step, with what else it may have.
@@ -54,6 +67,7 @@ func (p *parser) step(n *yaml.Node) (Step, bool) {
 	}
 	p.fields(n, wantStep, known...)
 	switch {
+	case p.steps > maxSteps: // which was said, and the rest is not read
 	case verb == Repeat && len(s.Do) == 0:
 		p.wrong(n, "do", "what is repeated is missing")
 	case s.Catch && s.Timeout.Zero():
@@ -175,18 +189,19 @@ func (p *parser) need(s *Step, n *yaml.Node) {
 
 // do reads what is done inside a step: by itself, or by those who are called.
 func (p *parser) do(s *Step, n *yaml.Node) {
-	if s.Verb != Call && s.Verb != Send {
-		before := p.steps
-		s.Do = p.program(n)
-		p.steps += (p.steps - before) * max(0, s.Times-1)
-		return
-	}
+	before, times := p.steps, s.Times
 	does := p.program(n)
-	for i := range s.To {
-		if !s.To[i].Own {
-			s.To[i].Do, s.To[i].Own = does, true
+	if s.Verb != Call && s.Verb != Send {
+		s.Do = does
+	} else {
+		for i := range s.To {
+			if !s.To[i].Own {
+				s.To[i].Do, s.To[i].Own = does, true
+				times++
+			}
 		}
 	}
+	p.count(n, (p.steps-before)*max(0, times-1))
 }
 
 var memberOf = regexp.MustCompile(`^([^/{}]+)(?:/(?:(\d{1,6})|\{i(?:([+-]\d{1,6}))?\}))?$`)
