@@ -85,7 +85,7 @@ func (s *Scenario) delay(rng *rand.Rand, try int) {
 		for _, step := range steps {
 			step.For, step.Timeout, step.Cancel = fixed(step.For, rng), fixed(step.Timeout, rng), fixed(step.Cancel, rng)
 			if step.Verb != Wait && step.Verb != Answer && try > 0 && rng.IntN(2) == 0 {
-				c = append(c, Step{Verb: Wait, For: fixed(Span{0, spread}, rng)})
+				c = append(c, Step{Verb: Wait, For: fixed(Span{0, spread}, rng), Inserted: true})
 			}
 			c = append(c, step)
 		}
@@ -128,9 +128,22 @@ func (s *Scenario) programs(change func([]Step) []Step) {
 	}
 }
 
-// shorten leaves out sessions and waits for as long as what is left deadlocks,
-// and says what it found.
+// shorten leaves out sessions and waits that were put in for as long as what is
+// left deadlocks, and says what it found.
 func (s *Scenario) shorten(ctx context.Context) *Scenario {
+	for before := (*Scenario)(nil); before != s; {
+		before = s
+		s = s.withFewerSessions(ctx).withFewerWaits(ctx)
+	}
+	r := Play(s, 0)
+	s.expect(r)
+	s.Name += "-deadlock"
+	s.Proves = strings.TrimSpace(fmt.Sprintf("%s This run of it deadlocks: %s.", s.Proves, crowd(sortedKeys(r.Truth))))
+	return s
+}
+
+// withFewerSessions returns s if it needs all of its sessions.
+func (s *Scenario) withFewerSessions(ctx context.Context) *Scenario {
 	for i := len(s.Sessions) - 1; i >= 0 && ctx.Err() == nil; i-- {
 		c := s.copy()
 		c.Sessions = slices.Delete(c.Sessions, i, i+1)
@@ -138,6 +151,11 @@ func (s *Scenario) shorten(ctx context.Context) *Scenario {
 			s = c
 		}
 	}
+	return s
+}
+
+// withFewerWaits returns s if it needs all waits that were put in.
+func (s *Scenario) withFewerWaits(ctx context.Context) *Scenario {
 	for n := 0; ctx.Err() == nil; {
 		c := s.copy()
 		if !c.dropWait(n) {
@@ -149,10 +167,6 @@ func (s *Scenario) shorten(ctx context.Context) *Scenario {
 			n++
 		}
 	}
-	r := Play(s, 0)
-	s.expect(r)
-	s.Name += "-deadlock"
-	s.Proves = strings.TrimSpace(fmt.Sprintf("%s This run of it deadlocks: %s.", s.Proves, crowd(sortedKeys(r.Truth))))
 	return s
 }
 
@@ -182,13 +196,14 @@ func (s *Scenario) blamed(session string) bool {
 	return slices.ContainsFunc(s.Faults, func(f Fault) bool { return f.Part == Process && slices.Contains(f.Names, session) })
 }
 
-// dropWait leaves out one wait, counted through all programs. It reports whether
-// there is one.
+// dropWait leaves out one of the waits that were put in, counted through all
+// programs. It reports whether there is one. A step always follows such a wait, so
+// that nothing is left with nothing to do.
 func (s *Scenario) dropWait(n int) (found bool) {
 	s.programs(func(steps []Step) []Step {
 		var c []Step
 		for _, step := range steps {
-			if step.Verb == Wait {
+			if step.Inserted {
 				if n--; n == -1 {
 					found = true
 					continue

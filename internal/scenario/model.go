@@ -72,6 +72,8 @@ type Step struct {
 	Timeout Span     // of a wait; zero is for ever
 	Catch   bool     // a timeout is caught; otherwise it crashes the process
 	Cancel  Span     // after which a call is given up, its process going on; zero is never
+	// Inserted says that Explore put this wait in.
+	Inserted bool
 }
 
 // Target is a service that is sent a request.
