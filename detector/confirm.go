@@ -101,10 +101,10 @@ func (r *round) memberObjection(m *coreMember) string {
 		return fmt.Sprintf("%s is not blocked on it any more", name)
 	case m.node.breach || s.Breach:
 		return fmt.Sprintf("%s has answered a request while it claimed to be blocked", name)
-	case s.Need != m.need || len(s.Waits) != len(m.waits):
+	case len(s.Waits)-s.Need != m.slack(), m.slack() > 0 && len(s.Waits) != len(m.waits):
 		return fmt.Sprintf("%s waits for something else by now", name)
 	}
-	for _, w := range m.waits {
+	for _, w := range m.essential() {
 		same := func(o report.Wait) bool { return o.Resource == w.Resource && o.Holders == w.Holders }
 		if !slices.ContainsFunc(s.Waits, same) {
 			return fmt.Sprintf("%s waits for something else by now", name)

@@ -98,11 +98,25 @@ func (c core) sameEdges(o core) bool {
 }
 
 // equal reports whether two cores consist of the same wait epochs with waits that
-// are the same in some respect.
+// are the same in some respect, as far as they are of account.
 func (c core) equal(o core, same func(a, b coreWait) bool) bool {
 	return slices.EqualFunc(c, o, func(a, b coreMember) bool {
-		return a.node == b.node && a.epoch == b.epoch && a.need == b.need && slices.EqualFunc(a.waits, b.waits, same)
+		return a.node == b.node && a.epoch == b.epoch && a.slack() == b.slack() && slices.EqualFunc(a.essential(), b.essential(), same)
 	})
+}
+
+// slack returns how many of its waits the member can do without. In one epoch it
+// stays 0 if it was.
+func (m *coreMember) slack() int { return len(m.waits) - m.need }
+
+// essential returns the waits that are of account. Of one that needs all, as when
+// several goroutines wait for their own, that are the edges of the core: whatever else
+// it waits for, and comes to wait for, it can only wait longer.
+func (m *coreMember) essential() []coreWait {
+	if m.slack() > 0 || !slices.ContainsFunc(m.waits, func(w coreWait) bool { return !w.inside }) {
+		return m.waits
+	}
+	return m.inside()
 }
 
 func sameCoreWait(a, b coreWait) bool {
@@ -160,6 +174,10 @@ func (m *coreMember) inside() []coreWait {
 		}
 	}
 	return edges
+}
+
+func (m *coreMember) waitsFor(r report.Resource) bool {
+	return slices.ContainsFunc(m.waits, func(w coreWait) bool { return w.Resource == r })
 }
 
 // since returns when the youngest wait of a core began; zero if that is not

@@ -71,7 +71,7 @@ func (r *round) wall(at time.Time) time.Time {
 
 // note takes down what a member waits for and who holds it.
 func (t *testimony) note(m *coreMember) {
-	for _, w := range m.waits {
+	for _, w := range t.kept(m) {
 		name := string(w.Resource)
 		t.waited = append(t.waited, name)
 		if w.queue != nil {
@@ -85,22 +85,32 @@ func (t *testimony) note(m *coreMember) {
 
 func (t *testimony) member(m *coreMember) proof.Member {
 	p := proof.Member{Process: named(m.node.key), Before: t.before(m), After: t.after(m)}
-	for i := range m.waits {
-		p.Edges = append(p.Edges, t.edge(m, &m.waits[i]))
+	waits := t.kept(m)
+	for i := range waits {
+		p.Edges = append(p.Edges, t.edge(m, &waits[i]))
 	}
 	slices.SortFunc(p.Edges, func(a, b proof.Edge) int { return strings.Compare(a.Resource, b.Resource) })
 	return p
 }
 
+// kept returns the waits of a member that it had before the asking and after it. Those
+// that began or were granted meanwhile are left out of the proof: it needs all, and can
+// do so at least without those that it has.
+func (t *testimony) kept(m *coreMember) []coreWait {
+	after := t.answers[m.node.key].Waits
+	return slices.DeleteFunc(slices.Clone(m.waits), func(w coreWait) bool { return !awaits(after, w.Resource) })
+}
+
 // before returns what was known of a member when its core was found.
 func (t *testimony) before(m *coreMember) proof.State {
-	s := proof.State{Epoch: m.epoch, Seq: m.seq, Need: m.need, Holds: distinct(t.held[m.node])}
+	waits := t.kept(m)
+	s := proof.State{Epoch: m.epoch, Seq: m.seq, Need: len(waits) - m.slack(), Holds: distinct(t.held[m.node])}
 	for _, k := range m.told {
 		s.Hinted = append(s.Hinted, named(k))
 	}
-	for i := range m.waits {
-		w := waitOf(&m.waits[i].Wait)
-		w.Refusals = t.refused[space{m.node, m.waits[i].Resource}]
+	for i := range waits {
+		w := waitOf(&waits[i].Wait)
+		w.Refusals = t.refused[space{m.node, waits[i].Resource}]
 		s.Waits = append(s.Waits, w)
 	}
 	sortProofWaits(s.Waits)
@@ -110,10 +120,13 @@ func (t *testimony) before(m *coreMember) proof.State {
 // after returns what a member's agent has answered.
 func (t *testimony) after(m *coreMember) proof.State {
 	a := t.answers[m.node.key]
-	s := proof.State{Epoch: a.Epoch, Seq: a.Seq, Need: a.Need}
+	s := proof.State{Epoch: a.Epoch, Seq: a.Seq}
 	for i := range a.Waits {
-		s.Waits = append(s.Waits, waitOf(&a.Waits[i]))
+		if m.waitsFor(a.Waits[i].Resource) {
+			s.Waits = append(s.Waits, waitOf(&a.Waits[i]))
+		}
 	}
+	s.Need = len(s.Waits) - m.slack()
 	for i := range a.Holds {
 		name := string(a.Holds[i].Resource)
 		if _, wanted := slices.BinarySearch(t.waited, name); wanted {

@@ -162,6 +162,7 @@ func (d *Detector) follow(v *verdict, c core) *verdict {
 		}
 	}
 	d.setCore(v, c)
+	v.proven = c.only(v.proven) // as c knows it
 	switch {
 	case c.within(v.proven):
 		d.drop(v) // what it is about is gone

@@ -67,7 +67,9 @@ type State struct {
 	// chains, if it had reported nothing of this epoch itself.
 	Hinted []Process `json:"hinted_by,omitempty"`
 	Need   int       `json:"need"` // of Waits
-	Waits  []Wait    `json:"waits"`
+	// Waits are those that were the same before and after. A member that waited for
+	// others besides needed them all.
+	Waits []Wait `json:"waits"`
 	// Holds are the names of the resources that it could grant, of those for
 	// which members wait.
 	Holds []string `json:"holds"`
