@@ -80,3 +80,30 @@ func TestPagesOfLargeDeadlocksAreShort(t *testing.T) {
 		}
 	})
 }
+
+// TestOnlySoMuchWaits adds what there is no room for before the store runs, and
+// again when all is written.
+func TestOnlySoMuchWaits(t *testing.T) {
+	name := path(t)
+	synctest.Test(t, func(t *testing.T) {
+		dropped := 0
+		s := New(Config{File: name, Age: DefaultAge, Size: DefaultSize, Dropped: func() { dropped++ }})
+		v := large("v1")
+		fit := maxWaitingBytes / v.Size()
+		for range fit + 3 {
+			s.Add(v)
+		}
+		if dropped != 3 {
+			t.Errorf("%d of %d dropped", dropped, fit+3)
+		}
+		ended := make(chan struct{})
+		go func() { defer close(ended); s.Run() }()
+		synctest.Wait()
+		s.Add(v)
+		s.Close()
+		<-ended
+		if dropped != 3 || !s.room.TryAcquire(maxWaitingBytes) {
+			t.Errorf("%d dropped, or not all room is given back", dropped)
+		}
+	})
+}

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
 )
@@ -16,8 +18,10 @@ const (
 	DefaultAge  = 90 * 24 * time.Hour
 	DefaultSize = 256 << 20
 	MinSize     = 4 << 20
-	maxWaiting  = 1024 // deadlocks that wait to be written
-	maxBatch    = 64   // of them before one sync
+
+	maxWaiting      = 1024     // deadlocks that wait to be written
+	maxWaitingBytes = 64 << 20 // of their explanations, with those being written
+	maxBatch        = 64       // of them before one sync
 )
 
 // Intervals.
@@ -54,6 +58,7 @@ func (c *Config) Validate() error {
 type Store struct {
 	cfg     Config
 	waiting chan explain.Proven
+	room    *semaphore.Weighted   // what is left of maxWaitingBytes
 	failure atomic.Pointer[error] // of the last attempt to open or write; nil: none
 
 	// Run's goroutine alone changes these, under the lock; it reads them without.
@@ -67,7 +72,7 @@ var ErrOpening = errors.New("the history is being opened")
 
 // New returns a store. Nothing is kept before Run.
 func New(cfg Config) *Store {
-	s := &Store{cfg: cfg, waiting: make(chan explain.Proven, maxWaiting)}
+	s := &Store{cfg: cfg, waiting: make(chan explain.Proven, maxWaiting), room: semaphore.NewWeighted(maxWaitingBytes)}
 	s.failure.Store(&ErrOpening)
 	return s
 }
@@ -77,11 +82,16 @@ func (s *Store) Add(v explain.Proven) {
 	if v.Status == detector.Retracted || v.Status == detector.Suspected {
 		return
 	}
-	select {
-	case s.waiting <- v:
-	default:
-		s.cfg.Dropped()
+	size := int64(v.Size())
+	if s.room.TryAcquire(size) {
+		select {
+		case s.waiting <- v:
+			return
+		default:
+			s.room.Release(size)
+		}
 	}
+	s.cfg.Dropped()
 }
 
 // Close says that nothing more comes. It must be called once.
@@ -119,7 +129,11 @@ func (s *Store) Run() {
 			if !ok {
 				return
 			}
-			s.write(s.batch(v))
+			all := s.batch(v)
+			s.write(all)
+			for i := range all {
+				s.room.Release(int64(all[i].Size()))
+			}
 		case <-retry.C:
 			if s.file == nil {
 				s.open()
