@@ -183,7 +183,7 @@ type State struct {
 	Need  int
 	Holds []Hold
 	// Ended says how the last epoch ended that the agent had reported for
-	// this Key: set when the process goes on.
+	// this Key: set when the process goes on, or begins another one.
 	Ended *End
 	// Breach says that the process answered a request while it claimed to be
 	// blocked, so that its waits cannot be trusted.
