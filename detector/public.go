@@ -27,10 +27,11 @@ func (v *verdict) publicBefore(behind []*node) Verdict {
 	return p
 }
 
-// least returns the first few of many, sorted.
+// least returns the first few of many, sorted. It is quickest if they come in
+// descending order, as names that are given in ascending order do in the graph.
 func least(nodes []*node, few int) []*node {
 	sorted := make([]*node, 0, few)
-	for _, n := range nodes {
+	for _, n := range slices.Backward(nodes) {
 		if len(sorted) == few {
 			if compareNodes(n, sorted[few-1]) > 0 {
 				continue
@@ -119,7 +120,9 @@ func (d *Detector) behind(c core) []*node {
 			if _, ok := seen[w]; ok {
 				continue
 			}
-			seen[w] = struct{}{}
+			if d.graph.NumWaits(w.vertex) > 1 { // or it does not come again
+				seen[w] = struct{}{}
+			}
 			todo = append(todo, w)
 			if w.verdict == nil || !w.verdict.proven.includes(w, w.shown.epoch) {
 				behind = append(behind, w)
