@@ -51,6 +51,11 @@ func (q *Query) limit() int {
 	return min(q.Limit, MaxLimit)
 }
 
+// Unrestricted reports whether all deadlocks are wanted.
+func (q *Query) Unrestricted() bool {
+	return q.Since.IsZero() && q.Until.IsZero() && q.Service == "" && q.Process == "" && q.Status == "" && q.Fingerprint == ""
+}
+
 // Matches reports whether a deadlock is wanted, by what it is and not by where
 // the page begins.
 func (q *Query) Matches(d *Deadlock) bool {

@@ -69,6 +69,18 @@ func TestAnswersAboutLargePoolsAreBounded(t *testing.T) {
 	})
 }
 
+func TestAllThatStandIsCounted(t *testing.T) {
+	const more = 5
+	s := &sidecar{}
+	s.owner, _ = startOwner(t, &fakeMachine{verdicts: exhausted(1, httpapi.MaxStanding+more)}, new(fakeReach))
+	for _, q := range []history.Query{{}, {Service: "orders"}} {
+		d, err := s.Deadlocks(t.Context(), q)
+		if err != nil || len(d.Standing) != httpapi.MaxStanding || d.StandingCount != httpapi.MaxStanding+more {
+			t.Errorf("%+v: %d of %d standing: %v", q, len(d.Standing), d.StandingCount, err)
+		}
+	}
+}
+
 // late is a context that ends as soon as the owner has answered.
 type late struct{ context.Context }
 
