@@ -31,7 +31,7 @@ func (p *parser) faults(n *yaml.Node) {
 			field{"pause", act(Pause, p.victim)},
 			field{"drop", act(Drop, p.replicas)},
 			field{"partition", act(Partition, p.parted)},
-			field{"for", func(n *yaml.Node) { f.Lasting = p.positive(n).Max }},
+			field{"for", func(n *yaml.Node) { f.Lasting = p.lasting(n) }},
 		) {
 			continue
 		}
@@ -78,9 +78,12 @@ func (p *parser) parted(f *Fault, n *yaml.Node) {
 
 // known reads one name or several of those that there are.
 func (p *parser) known(n *yaml.Node, names []string) (found []string) {
+	want := one(names[:min(10, len(names))])
+	if len(items(n)) == 0 {
+		p.wrong(n, want, "nobody is named")
+	}
 	for _, item := range items(n) {
 		if !slices.Contains(names, item.Value) {
-			want := one(names[:min(10, len(names))])
 			p.wrong(item, want, "%s is not known", kindOf(item))
 			continue
 		}
@@ -140,14 +143,16 @@ func (p *parser) verdict(n *yaml.Node) Expected {
 			if e.Kind != "" {
 				p.wrong(n, "one of them", "%s and %s in one verdict", e.Kind, name)
 			}
-			e.Kind, e.Core = name, p.crowds(n)
+			if e.Kind, e.Core = name, p.crowds(n); len(items(n)) == 0 {
+				p.wrong(n, "the processes of the core", "nobody is in it")
+			}
 		}}
 	}
 	p.fields(n, "a verdict, like {cycle: [a, b]}",
 		kind("self"), kind("cycle"), kind("knot"),
 		field{"behind", func(n *yaml.Node) { e.Behind, e.Listed = p.crowds(n), true }},
-		field{"within", func(n *yaml.Node) { e.Within = p.positive(n).Max }},
-		field{"at", func(n *yaml.Node) { s := p.span(n); e.At = Window{s.Min, s.Max} }},
+		field{"within", func(n *yaml.Node) { e.Within = p.lasting(n) }},
+		field{"at", func(n *yaml.Node) { e.At = p.window(n) }},
 		field{"resolved", func(n *yaml.Node) { e.Resolved = p.choice(n, causes...) }},
 	)
 	if e.Kind == "" {

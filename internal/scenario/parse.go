@@ -74,7 +74,7 @@ func (p *parser) file(root *yaml.Node) {
 	services, sessions, expect := new(yaml.Node), new(yaml.Node), new(yaml.Node)
 	keep := func(to **yaml.Node) func(*yaml.Node) { return func(n *yaml.Node) { *to = n } }
 	if !p.fields(root, "a mapping with services, sessions and expect",
-		field{"for", func(n *yaml.Node) { p.s.For = p.positive(n).Max }},
+		field{"for", func(n *yaml.Node) { p.s.For = p.lasting(n) }},
 		field{"locks", p.locks},
 		field{"permits", p.permits},
 		field{"services", keep(&services)},
@@ -147,6 +147,9 @@ func (p *parser) announce(key, n *yaml.Node) {
 				g = group{counted: true, count: p.number(n.Content[i+1], 1, maxProcesses)}
 			}
 		}
+	}
+	if key.Value == Sessions {
+		p.wrong(key, "another name", "the replica in which the sessions run is called %s", Sessions)
 	}
 	p.groups[key.Value] = g
 }

@@ -253,6 +253,26 @@ func (r *reader) duration(n *yaml.Node) time.Duration {
 	return s.Min
 }
 
+// lasting reads a span that is fixed and not zero.
+func (r *reader) lasting(n *yaml.Node) time.Duration {
+	s := r.positive(n)
+	if !s.Fixed() {
+		r.wrong(n, "a duration like 20ms", "a range is not possible here")
+	}
+	return s.Min
+}
+
+// window reads a part of a run. One that is over when it begins would count for
+// none.
+func (r *reader) window(n *yaml.Node) Window {
+	before := len(r.problems)
+	s := r.span(n)
+	if s.Zero() && len(r.problems) == before {
+		r.wrong(n, "a time or a range that ends later than 0s", "%s is the beginning itself", clip(n.Value))
+	}
+	return Window{s.Min, s.Max}
+}
+
 func kindOf(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:

@@ -66,6 +66,16 @@ func TestSchemaRefuses(t *testing.T) {
 		"services: {}\nsessions: {c: {wait: soon}}\nexpect: silence",
 		"services: {}\nsessions: {c: {wait: 1ms, call: a}}\nexpect: silence",
 		"services: {}\nsessions: {}\nexpect: noise",
+		"services: {sessions: }\nsessions: {}\nexpect: silence",
+		"services: {}\nsessions: {}\nfor: 1s..2s\nexpect: silence",
+		"services: {}\nsessions: {}\nfor: 0s\nexpect: silence",
+		"services: {}\nsessions: {}\nfaults: {at: 1s, partition: [], for: 1s}\nexpect: silence",
+		"services: {}\nsessions: {}\nfaults: {at: 1s, kill: {process: []}}\nexpect: silence",
+		"services: {}\nsessions: {}\nfaults: {at: 1s, pause: detector, for: 1s..2s}\nexpect: silence",
+		"services: {}\nsessions: {}\nexpect: {cycle: []}",
+		"services: {}\nsessions: {}\nexpect: {self: a, within: 1s..2s}",
+		"services: {}\nsessions: {}\nexpect: {self: a, within: 0s}",
+		"services: {}\nsessions: {}\nexpect: {self: a, at: 0s}",
 	} {
 		if s.Validate(instance(t, []byte(text))) == nil {
 			t.Errorf("taken: %s", text)
