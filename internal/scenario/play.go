@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -18,7 +19,7 @@ func Play(s *Scenario, seed uint64) *Run {
 // record plays a scenario without a judgement.
 func record(s *Scenario, seed uint64) simulation.Record {
 	b := builder{
-		s: s, system: &simulation.System{Length: s.For},
+		s: s, system: &simulation.System{Length: s.For}, rng: rand.New(rand.NewPCG(seed, 3)),
 		replicas: make(map[string]int), queues: make(map[string]int), guards: make(map[string]int),
 	}
 	return simulation.Play(seed, b.build())
@@ -28,6 +29,7 @@ func record(s *Scenario, seed uint64) simulation.Record {
 type builder struct {
 	s                        *Scenario
 	system                   *simulation.System
+	rng                      *rand.Rand
 	replicas, queues, guards map[string]int
 }
 
@@ -94,11 +96,11 @@ func (b *builder) ops(ops []simulation.Op, steps []Step) []simulation.Op {
 		case Wait:
 			ops = append(ops, simulation.Work(s.For.Draw))
 		case Call:
-			ops = append(ops, simulation.Call(s.Need, s.limit(), b.requests(s.To)...))
+			ops = append(ops, simulation.Call(s.Need, b.limit(s), b.requests(s.To)...))
 		case Send:
-			ops = append(ops, simulation.Send(s.limit(), b.requests(s.To)[0]))
+			ops = append(ops, simulation.Send(b.limit(s), b.requests(s.To)[0]))
 		case Lock, Permit:
-			ops = append(ops, simulation.Acquire(b.guards[s.Guard], s.limit()))
+			ops = append(ops, simulation.Acquire(b.guards[s.Guard], b.limit(s)))
 			if ops = b.ops(ops, s.Do); len(s.Do) > 0 {
 				ops = append(ops, simulation.Release(b.guards[s.Guard]))
 			}
@@ -125,20 +127,28 @@ func (b *builder) requests(to []Target) (requests []simulation.Request) {
 }
 
 // limit says what ends a wait: the earlier of cancellation and timeout.
-func (s *Step) limit() simulation.Limit {
-	timeout := simulation.Limit{Crash: !s.Catch}
-	if !s.Timeout.Zero() {
-		timeout.After = s.Timeout.Draw
-	}
-	if s.Cancel.Zero() {
+func (b *builder) limit(s *Step) simulation.Limit {
+	timeout, cancel := simulation.Limit{Crash: !s.Catch}, simulation.Limit{Cancels: true, After: s.Cancel.Draw}
+	if s.Timeout.Zero() && s.Cancel.Zero() {
 		return timeout
 	}
-	cancel := simulation.Limit{Cancels: true, After: s.Cancel.Draw}
-	if !s.Timeout.Zero() && s.Timeout.Max < s.Cancel.Min {
+	timeout.After = s.Timeout.Draw
+	switch {
+	case s.Cancel.Zero():
+		return timeout
+	case s.Timeout.Zero():
+		return cancel
+	}
+	late, given := s.Timeout.Draw(b.rng), s.Cancel.Draw(b.rng)
+	if late < given {
+		timeout.After = always(late)
 		return timeout
 	}
+	cancel.After = always(given)
 	return cancel
 }
+
+func always(d time.Duration) simulation.Draw { return func(*rand.Rand) time.Duration { return d } }
 
 // Disturbs returns when a fault is in the way of reports, in a run of a length.
 func (f Fault) Disturbs(length time.Duration) simulation.Window {
