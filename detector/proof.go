@@ -36,6 +36,7 @@ type testimony struct {
 	queues  map[*queue][]proof.Process
 	figures map[*queue]figures
 	free    asked[*node]
+	names   map[*grantors][]proof.Process // shared by all edges to one resource
 }
 
 // written puts down why the proven part of a round's core cannot go on. The
@@ -44,7 +45,7 @@ func (r *round) written(proven core, figures map[*queue]figures, now time.Time) 
 	t := testimony{
 		round: r, proven: make(map[*node]struct{}),
 		held: make(map[*node][]string), queues: make(map[*queue][]proof.Process), figures: figures,
-		free: make(asked[*node]),
+		free: make(asked[*node]), names: make(map[*grantors][]proof.Process),
 	}
 	for i := range proven {
 		t.proven[proven[i].node] = struct{}{}
@@ -142,12 +143,12 @@ func (t *testimony) after(m *coreMember) proof.State {
 func (t *testimony) edge(m *coreMember, w *coreWait) proof.Edge {
 	e := proof.Edge{Resource: string(w.Resource), Open: t.opening(m, w)}
 	if w.queue == nil {
-		e.Holders = namesOf(w.holders.nodes)
+		e.Holders = t.namesOf(w.holders)
 		return e
 	}
 	e.Queue = w.queue.name
 	if _, known := t.queues[w.queue]; !known && e.Open == "" {
-		t.queues[w.queue] = namesOf(w.holders.nodes)
+		t.queues[w.queue] = t.namesOf(w.holders)
 	}
 	return e
 }
@@ -233,10 +234,14 @@ func named(k report.Key) proof.Process {
 	return proof.Process{Name: k.Process, Agent: k.Agent.String(), Activation: k.Activation}
 }
 
-func namesOf(nodes []*node) []proof.Process {
-	all := make([]proof.Process, len(nodes))
-	for i, n := range nodes {
-		all[i] = named(n.key)
+func (t *testimony) namesOf(g *grantors) []proof.Process {
+	all, ok := t.names[g]
+	if !ok {
+		all = make([]proof.Process, len(g.nodes))
+		for i, n := range g.nodes {
+			all[i] = named(n.key)
+		}
+		t.names[g] = all
 	}
 	return all
 }
