@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/simulation"
 )
@@ -88,8 +89,10 @@ func (r *Run) outlived(v *Verdict, disturbed []simulation.Window) {
 		for _, name := range members(s.Verdict.Core) {
 			core[name] = extend(core[name], w)
 		}
-		for _, name := range members(s.Verdict.Collateral) {
-			behind[name] = extend(behind[name], w)
+		for _, m := range s.Verdict.Collateral {
+			if name := m.Key.Process; !hearsay(&m) {
+				behind[name] = extend(behind[name], w)
+			}
 		}
 	}
 	wrong := untrue(core, r.Truth, disturbed)
@@ -100,6 +103,13 @@ func (r *Run) outlived(v *Verdict, disturbed []simulation.Window) {
 	if wrong != "" {
 		r.False = append(r.False, fmt.Sprintf("%s of %s: %s", v.Kind, crowd(members(v.Core)), wrong))
 	}
+}
+
+// hearsay reports whether only the call chains of others told of a process: that it
+// has gone on they do not tell.
+func hearsay(m *detector.Member) bool {
+	firstHand := func(e detector.Edge) bool { return !e.Since.IsZero() }
+	return len(m.Waits) > 0 && !slices.ContainsFunc(m.Waits, firstHand)
 }
 
 // untrue words what is wrong with a verdict about processes at some times.
