@@ -82,7 +82,7 @@ func TestAllThatStandIsCounted(t *testing.T) {
 }
 
 // late is a context that ends as soon as the owner has answered.
-type late struct{ context.Context }
+type late struct{ context.Context } //nolint:containedctx // it is one
 
 func (late) Done() <-chan struct{} { return nil }
 func (late) Err() error            { return context.DeadlineExceeded }

@@ -48,7 +48,8 @@ func (c *Conn) Gather(ctx context.Context, need int, calls ...Call) ([]Result, e
 func collect(ctx context.Context, attempts []*attempt, results []Result, done <-chan int, need int, wait *tracing.Blocking) error {
 	var failures []error
 	missing, spare := need, len(attempts)-need
-	for open := len(attempts) - 1; open >= 0; open-- {
+	for ended := range attempts {
+		open := len(attempts) - 1 - ended
 		i := <-done
 		err := results[i].Err
 		switch {
