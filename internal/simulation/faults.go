@@ -136,9 +136,11 @@ func (s *script) strike(h *host, f Fault) {
 	case CutAgent:
 		h.cut = true
 		if f.Lasting == 0 {
-			for _, p := range procs {
-				s.w.note(runlog.Entry{Kind: runlog.Hide, Process: p.name})
-				s.w.note(runlog.Entry{Kind: runlog.Lose, Process: p.name})
+			for _, p := range s.w.procs { // those that are down come back unwatched
+				if p.host == h {
+					s.w.note(runlog.Entry{Kind: runlog.Hide, Process: p.name})
+					s.w.note(runlog.Entry{Kind: runlog.Lose, Process: p.name})
+				}
 			}
 		}
 		s.lasting(f, func() { h.cut = false })
