@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/internal/runlog"
 	"github.com/waitgraph/waitgraph/internal/simulation"
 )
@@ -89,8 +90,9 @@ func (r *Run) outlived(v *Verdict, disturbed []simulation.Window) {
 		for _, name := range members(s.Verdict.Core) {
 			core[name] = extend(core[name], w)
 		}
+		unsure := hearsay(&s.Verdict)
 		for _, m := range s.Verdict.Collateral {
-			if name := m.Key.Process; !hearsay(&m) {
+			if name := m.Key.Process; !unsure[m.Key] {
 				behind[name] = extend(behind[name], w)
 			}
 		}
@@ -105,11 +107,22 @@ func (r *Run) outlived(v *Verdict, disturbed []simulation.Window) {
 	}
 }
 
-// hearsay reports whether only the call chains of others told of a process: that it
-// has gone on they do not tell.
-func hearsay(m *detector.Member) bool {
-	firstHand := func(e detector.Edge) bool { return !e.Since.IsZero() }
-	return len(m.Waits) > 0 && !slices.ContainsFunc(m.Waits, firstHand)
+// hearsay returns the processes behind a core that only the call chains of others
+// tell of, which do not tell that they have gone on, and those that wait for them.
+func hearsay(v *detector.Verdict) map[report.Key]bool {
+	heard := make(map[report.Key]bool)
+	unsure := func(key report.Key) bool { return heard[key] }
+	for before := -1; before != len(heard); {
+		before = len(heard)
+		for _, m := range v.Collateral {
+			if slices.ContainsFunc(m.Waits, func(e detector.Edge) bool {
+				return e.Since.IsZero() || slices.ContainsFunc(e.Holders, unsure)
+			}) {
+				heard[m.Key] = true
+			}
+		}
+	}
+	return heard
 }
 
 // untrue words what is wrong with a verdict about processes at some times.
