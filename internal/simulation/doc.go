@@ -6,10 +6,14 @@
 // programs of nested calls, parallel calls that need all, any or k replies,
 // messages that nobody waits for, locks, permits, bounded buffers, work,
 // timeouts that are caught or that crash, cancellations and early answers. Some
-// workers no agent watches. Each host has a real agent's ledger; the reports and
-// questions travel over a network that delays, reorders, duplicates and drops
-// them, on clocks that disagree. Hosts die, their processes come back on the
-// same host or on another; detectors die and start again knowing nothing.
+// workers no agent watches. Each host has a
+// real agent's ledger; the reports and questions travel over a network that
+// delays, reorders, duplicates and drops them, on clocks that
+// disagree. Hosts die, and their processes come back
+// on the same host or on another; detectors die and start again knowing nothing.
+//
+// A process waits for one call at a time, however many requests it sends, and
+// space in a queue of the broker is not to be had here.
 //
 //	programs ──▶ world ──▶ ledgers ──▶ network ──▶ detector
 //	                │                                  │ verdicts
@@ -20,11 +24,17 @@
 // programs, messages and deaths, not timers.
 //
 // After every change the truth is worked out from scratch: which processes are
-// deadlocked at that instant. A confirmed verdict whose members were never
-// deadlocked together is a phantom; a deadlock that stands for longer than Bound
-// on a network that works, without a confirmed verdict about it, is a miss. What
-// the detector cannot know for want of a living witness is told apart by rules
-// of the world's own (horizon), and counted.
+// deadlocked at that instant. A confirmed verdict whose members were deadlocked
+// together at no instant since its proof was begun is a phantom; a deadlock that
+// stands for longer than Bound on a network that works, without a confirmed
+// verdict about it, is a miss. A verdict that goes on telling what has been over
+// for longer than Bound, or that ends while its core stands, is a lapse (watch).
+// What the detector cannot know for want of a living witness is told apart by
+// rules of the world's own (horizon), and counted.
+//
+// Most worlds last for half a minute, and what is deadlocked for longer than
+// Bound is broken soon. One in eight lasts for long, and so do its deadlocks:
+// longer than the detector remembers a process that has gone on.
 //
 // A world that goes wrong is shrunk and kept in testdata: Sweep looks for one,
 // Shrink makes it small, TestCases plays what was found. Command soak does so

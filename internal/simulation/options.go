@@ -34,6 +34,10 @@ type Options struct {
 	Network Network
 	Killing time.Duration // mean time between deaths of a host; 0: never
 	Restart time.Duration // mean time between restarts of the detector; 0: never
+
+	// Standing is the mean time for which a deadlock goes on that has stood for
+	// Bound; 0: a second.
+	Standing time.Duration
 }
 
 // Network says how reports, questions and answers travel. It is calm and rough
@@ -73,5 +77,23 @@ func RandomOptions(seed uint64) Options {
 	if pick(4) == 0 {
 		opt.Restart = time.Duration(3+pick(20)) * time.Second
 	}
+	if pick(8) == 0 {
+		opt.last()
+	}
 	return opt
+}
+
+// last makes a world of few clients in which things last for longer than the
+// detector remembers those of whom it hears nothing.
+func (o *Options) last() {
+	o.Length, o.Standing = 100*time.Second, 40*time.Second
+	o.Clients = min(o.Clients, 3)
+	o.Pause *= 4
+	o.Patience *= 10
+	if o.Killing > 0 {
+		o.Killing *= 3
+	}
+	if o.Restart > 0 {
+		o.Restart *= 3
+	}
 }

@@ -15,7 +15,8 @@ func run(seed uint64, opt Options, found func() observer) Score {
 	for _, h := range w.hosts {
 		h.boot()
 	}
-	w.listen()
+	w.watch = newWatch(w)
+	w.watch.listen()
 	w.run()
 	return w.score
 }

@@ -1,13 +1,13 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
-	"github.com/waitgraph/waitgraph/detector/report"
 )
 
 // Bound is how long a deadlock may stand, with a network that works, before it
@@ -39,15 +39,17 @@ type Score struct {
 	Unknowable []Mistake
 	Phantoms   []Mistake
 	Misses     []Mistake
+	// Lapses are verdicts that tell of what is over, or end before it is.
+	Lapses []Mistake
 	// Delays are from the instant at which all of a core was provably deadlocked
 	// to its confirmation, where no verdict was about them before, nothing was
 	// in the way of reports in between and the detector had not just begun.
 	Delays []time.Duration
-	Scene  string // the world at the first phantom or miss
+	Scene  string // the world at the first mistake
 }
 
 // Wrong reports whether the detector broke one of its promises.
-func (s *Score) Wrong() bool { return len(s.Phantoms)+len(s.Misses) > 0 }
+func (s *Score) Wrong() bool { return len(s.Phantoms)+len(s.Misses)+len(s.Lapses) > 0 }
 
 func (w *world) mistake(list *[]Mistake, what string) {
 	*list = append(*list, Mistake{w.now.Sub(begin), what})
@@ -56,15 +58,17 @@ func (w *world) mistake(list *[]Mistake, what string) {
 	}
 }
 
-// expect checks, once the bound has passed, that the detector tells of a
-// provable deadlock. It is then broken, so that the world goes on. The bound
-// begins anew when the core on which it hangs has changed: while the next verdict
-// is asked about there is none.
+// expect checks, whenever the bound has passed, that the detector tells of a
+// provable deadlock. It is then broken after a while, so that the world goes on. The
+// bound begins anew when the core on which it hangs has changed: while the next
+// verdict is asked about there is none.
 func (w *world) expect(p *process) {
 	since := w.truth.since[p.index]
+	stands := func() bool { return w.truth.since[p.index].Equal(since) }
+	stood := false
 	var check func()
 	check = func() {
-		if !w.truth.since[p.index].Equal(since) {
+		if !stands() {
 			return
 		}
 		if calm := w.now.Sub(w.net.calmSince()); calm < Bound {
@@ -76,59 +80,33 @@ func (w *world) expect(p *process) {
 			w.timer(Bound-silence, check)
 			return
 		}
-		w.score.Stood++
 		if what != "" {
 			w.mistake(&w.score.Misses, what)
 		}
-		w.after(w.around(time.Second), func() {
-			if w.truth.since[p.index].Equal(since) {
-				p.crash()
-			}
-		})
+		if !stood {
+			stood = true
+			w.score.Stood++
+			w.after(w.around(cmp.Or(w.opt.Standing, time.Second)), func() {
+				if stands() {
+					p.crash()
+				}
+			})
+		}
+		w.timer(Bound, check)
 	}
 	w.timer(Bound, check)
-}
-
-// listen notes from time to time who is told of.
-func (w *world) listen() {
-	var told map[report.Key]bool
-	for i, since := range w.truth.since {
-		if since.IsZero() {
-			continue
-		}
-		if told == nil {
-			told = w.allTold()
-		}
-		if told[w.procs[i].id.Key()] {
-			w.truth.told[i] = w.now
-		}
-	}
-	w.timer(100*time.Millisecond, w.listen)
-}
-
-// allTold returns the processes that standing and confirmed verdicts are about.
-func (w *world) allTold() map[report.Key]bool {
-	told := make(map[report.Key]bool)
-	for _, v := range w.net.detector.Verdicts() {
-		if v.Status != detector.Confirmed {
-			continue
-		}
-		for _, m := range append(v.Core, v.Collateral...) {
-			told[m.Key] = true
-		}
-	}
-	return told
 }
 
 // lacks says what the detector does not know of a deadlocked process, if
 // anything.
 func (w *world) lacks(p *process) string {
+	_, isTold := allTold(w.confirmedNow())[p.epochKey()]
 	for _, q := range w.net.detector.Snapshot().Processes {
 		switch {
 		case q.Key != p.id.Key():
 		case !q.Deadlocked:
 			return fmt.Sprintf("%v is deadlocked and not seen as such", p)
-		case !w.allTold()[q.Key]:
+		case !isTold:
 			return fmt.Sprintf("%v is deadlocked and no confirmed verdict is about it", p)
 		default:
 			return ""
@@ -153,6 +131,7 @@ func (w *world) announced(a *detector.Announce) {
 		if v.Contradicted {
 			w.score.Contradicted++
 		}
+		w.resolved(v)
 	case detector.Confirmed:
 		w.score.Confirmed++
 		w.confirmed(v)
@@ -162,7 +141,7 @@ func (w *world) announced(a *detector.Announce) {
 // confirmed holds a confirmed verdict against the truth.
 func (w *world) confirmed(v *detector.Verdict) {
 	switch {
-	case w.truth.together(v.Core):
+	case w.truth.together(v.Core, v.Proof.Begun):
 		from, fresh := w.truth.closed(v.Core)
 		if fresh && v.Confirmed.Equal(w.now) && !from.Before(w.net.calmSince()) && from.Sub(w.net.born) >= youth {
 			w.score.Delays = append(w.score.Delays, w.now.Sub(from))
@@ -178,16 +157,16 @@ func (w *world) confirmed(v *detector.Verdict) {
 // heard.
 var youth = detector.DefaultConfig().Lease / 2
 
-// together reports whether all members were deadlocked at one instant.
-func (t *truth) together(members []detector.Member) bool {
+// together reports whether all members were deadlocked at one instant since begun.
+func (t *truth) together(members []detector.Member, begun time.Time) bool {
 	for _, m := range members {
-		for _, i := range t.history[epochKey{m.Key, m.Epoch}] {
-			if t.allDead(members, i.from) {
+		for _, i := range t.history[epochOf(&m)] {
+			if at := i.from; !at.Before(begun) && t.allDead(members, at) {
 				return true
 			}
 		}
 	}
-	return false
+	return t.allDead(members, begun)
 }
 
 // closed returns the instant since which all members have been deadlocked,
@@ -195,9 +174,7 @@ func (t *truth) together(members []detector.Member) bool {
 // may become another.
 func (t *truth) closed(members []detector.Member) (from time.Time, fresh bool) {
 	for _, m := range members {
-		i := slices.IndexFunc(t.w.procs, func(p *process) bool {
-			return p.watched && p.blocked != nil && p.epochKey() == epochKey{m.Key, m.Epoch}
-		})
+		i := t.w.find(epochOf(&m))
 		if i < 0 || t.since[i].IsZero() || !t.told[i].Before(t.since[i]) {
 			return time.Time{}, false
 		}
@@ -211,7 +188,7 @@ func (t *truth) closed(members []detector.Member) (from time.Time, fresh bool) {
 func (t *truth) allDead(members []detector.Member, at time.Time) bool {
 	for _, m := range members {
 		dead := false
-		for _, i := range t.history[epochKey{m.Key, m.Epoch}] {
+		for _, i := range t.history[epochOf(&m)] {
 			dead = dead || i.includes(at)
 		}
 		if !dead {
@@ -226,7 +203,7 @@ func (t *truth) allDead(members []detector.Member, at time.Time) bool {
 func (w *world) seems(v *detector.Verdict) bool {
 	moments := append([]map[epochKey]bool{w.apparent()}, w.horizon.counted[v.Proof.Round]...)
 	return slices.ContainsFunc(moments, func(dead map[epochKey]bool) bool {
-		return !slices.ContainsFunc(v.Core, func(m detector.Member) bool { return !dead[epochKey{m.Key, m.Epoch}] })
+		return !slices.ContainsFunc(v.Core, func(m detector.Member) bool { return !dead[epochOf(&m)] })
 	})
 }
 

@@ -68,6 +68,7 @@ func (c *Case) smaller() []Case {
 	span(func(o *Options) *time.Duration { return &o.Killing })
 	span(func(o *Options) *time.Duration { return &o.Restart })
 	span(func(o *Options) *time.Duration { return &o.Network.Turn })
+	span(func(o *Options) *time.Duration { return &o.Standing })
 	for _, field := range counts {
 		number(field, 0)
 	}

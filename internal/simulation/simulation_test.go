@@ -36,6 +36,9 @@ func TestNoPhantomNoMiss(t *testing.T) {
 	if total.Confirmed < int(events/500) || total.Stood < int(events/1500) {
 		t.Error("too few deadlocks came about to show anything")
 	}
+	if late := total.Delay(99); late >= 250*time.Millisecond {
+		t.Errorf("one in a hundred verdicts is confirmed later than %v", late)
+	}
 	if total.Unknowable > 5+total.Confirmed/2000 {
 		t.Error("more verdicts are excused than the rare case allows that is meant")
 	}
@@ -50,8 +53,8 @@ func fail(t *testing.T, c Case) {
 	if name, err := c.Write(t.ArtifactDir()); err == nil {
 		file = name
 	}
-	t.Errorf("seed %d goes wrong: phantoms %v, misses %v\nsmallest case (%s): %+v\n%s",
-		c.Seed, s.Phantoms, s.Misses, file, c.Options, s.Scene)
+	t.Errorf("seed %d goes wrong: phantoms %v, misses %v, lapses %v\nsmallest case (%s): %+v\n%s",
+		c.Seed, s.Phantoms, s.Misses, s.Lapses, file, c.Options, s.Scene)
 }
 
 // TestCases plays the worlds in which a detector once was wrong.
@@ -67,7 +70,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			if s := c.Run(); s.Wrong() {
-				t.Errorf("%s: phantoms %v, misses %v\n%s", c.Why, s.Phantoms, s.Misses, s.Scene)
+				t.Errorf("%s: phantoms %v, misses %v, lapses %v\n%s", c.Why, s.Phantoms, s.Misses, s.Lapses, s.Scene)
 			}
 		})
 	}

@@ -20,6 +20,7 @@ type Totals struct {
 	Unknowable   int
 	Phantoms     int
 	Misses       int
+	Lapses       int
 	delays       map[time.Duration]int // by their upper bounds
 }
 
@@ -36,6 +37,7 @@ func (t *Totals) Add(s *Score) {
 	t.Unknowable += len(s.Unknowable)
 	t.Phantoms += len(s.Phantoms)
 	t.Misses += len(s.Misses)
+	t.Lapses += len(s.Lapses)
 	if t.delays == nil {
 		t.delays = make(map[time.Duration]int)
 	}
@@ -76,10 +78,10 @@ func (t *Totals) Delay(percent float64) time.Duration {
 func (t *Totals) String() string {
 	return fmt.Sprintf("seeds %d to %d: %d events, %d processes deadlocked (%d beyond %v), "+
 		"%d suspected, %d confirmed, %d retracted, %d contradicted; "+
-		"confirmed after p50 %v, p99 %v, max %v; %d unknowable, %d phantoms, %d misses",
+		"confirmed after p50 %v, p99 %v, max %v; %d unknowable, %d phantoms, %d misses, %d lapses",
 		t.First, t.First+t.Seeds-1, t.Events, t.Deadlocked, t.Stood, Bound,
 		t.Suspected, t.Confirmed, t.Retracted, t.Contradicted,
-		round(t.Delay(50)), round(t.Delay(99)), round(t.Delay(100)), t.Unknowable, t.Phantoms, t.Misses)
+		round(t.Delay(50)), round(t.Delay(99)), round(t.Delay(100)), t.Unknowable, t.Phantoms, t.Misses, t.Lapses)
 }
 
 func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }

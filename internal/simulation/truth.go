@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
@@ -19,6 +20,10 @@ const (
 	// apparent is the truth but for the requests that are hidden (horizon):
 	// they seem to lie in their queues.
 	apparent
+	// loose is what a verdict may go on to tell: requests that are over, or that were
+	// taken by processes that no agent watches, seem to lie in queues that only the
+	// others consume.
+	loose
 )
 
 // set is a set of processes, by their index.
@@ -31,6 +36,12 @@ func (w *world) deadlocked(v view) set {
 	for i, p := range w.procs {
 		left[i] = p.blocked != nil && (p.watched || v != provable)
 	}
+	w.reduce(left, v)
+	return left
+}
+
+// reduce takes from left whoever is granted what he needs by those outside.
+func (w *world) reduce(left set, v view) {
 	for again := true; again; {
 		again = false
 		for i, p := range w.procs {
@@ -39,7 +50,6 @@ func (w *world) deadlocked(v view) set {
 			}
 		}
 	}
-	return left
 }
 
 // freed reports whether those outside left can grant what w waits for.
@@ -67,18 +77,40 @@ func (g *guard) grantable(left set) bool {
 // grantable reports whether somebody outside left can answer. A lost request
 // counts as answered: that nobody will answer is no deadlock.
 func (r *request) grantable(left set, v view) bool {
-	horizon := r.from.by.world.horizon
 	switch {
-	case v == provable && horizon.doubtful(r):
+	case r.takenForGranted(v):
 		return true
-	case v == apparent && horizon.hidden(r):
-	case r.over:
-		return true
-	case r.taker != nil:
+	case !r.lies(v):
 		return !left[r.taker.index]
 	}
-	return len(r.queue.consumers) == 0 || outside(r.queue.consumers, left)
+	consumers := r.queue.consumed(v)
+	return len(consumers) == 0 || outside(consumers, left)
 }
+
+// consumed returns the consumers of a queue that there seem to be.
+func (q *queue) consumed(v view) []*process {
+	if v != loose {
+		return q.consumers
+	}
+	return slices.DeleteFunc(slices.Clone(q.consumers), func(p *process) bool { return !p.watched })
+}
+
+func (r *request) takenForGranted(v view) bool {
+	return v == provable && r.horizon().doubtful(r) || r.over && !r.lies(v)
+}
+
+// lies reports whether a request seems to lie in its queue.
+func (r *request) lies(v view) bool {
+	switch v {
+	case apparent:
+		return r.horizon().hidden(r) || r.taker == nil && !r.over
+	case loose:
+		return r.taker == nil || r.over || r.seen.unwatched
+	}
+	return r.taker == nil && !r.over
+}
+
+func (r *request) horizon() *horizon { return r.from.by.world.horizon }
 
 func outside(procs []*process, left set) bool {
 	for _, p := range procs {

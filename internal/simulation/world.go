@@ -51,6 +51,7 @@ type world struct {
 	truth   *truth
 	horizon *horizon // of the present detector
 	score   Score
+	watch   *watch
 	script  *script // nil: everything is random
 }
 

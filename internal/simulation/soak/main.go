@@ -54,7 +54,7 @@ func soak(first, events uint64, workers int, dir string) error {
 		return err
 	}
 	s := c.Run()
-	return fmt.Errorf("seed %d goes wrong, smallest case in %s: phantoms %v, misses %v\n%s", wrong.Seed, name, s.Phantoms, s.Misses, s.Scene)
+	return fmt.Errorf("seed %d goes wrong, smallest case in %s: phantoms %v, misses %v, lapses %v\n%s", wrong.Seed, name, s.Phantoms, s.Misses, s.Lapses, s.Scene)
 }
 
 func say(t *simulation.Totals, start time.Time) {
