@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
@@ -27,7 +28,7 @@ type horizon struct {
 	consumed map[report.Agent]map[string]bool // queues of which an agent has told
 	waiting  map[report.Resource]*request     // of which their callers have told
 	doubts   map[*request]map[report.Agent]bool
-	counted  map[uint64][]map[epochKey]bool // by round: who seemed deadlocked when queues were counted
+	counted  map[uint64][]counted // by round
 }
 
 func newHorizon(w *world) *horizon {
@@ -35,18 +36,73 @@ func newHorizon(w *world) *horizon {
 		w: w, heard: make(map[report.Agent]time.Time), newest: make(map[string]uint64),
 		over: make(map[report.Agent]bool), consumed: make(map[report.Agent]map[string]bool),
 		waiting: make(map[report.Resource]*request), doubts: make(map[*request]map[report.Agent]bool),
-		counted: make(map[uint64][]map[epochKey]bool),
+		counted: make(map[uint64][]counted),
 	}
+}
+
+// counted is what the broker said of a queue, and how things seemed to be then.
+type counted struct {
+	queue *queue
+	ready int
+	seeming
+}
+
+// seeming is how things are as far as anyone alive can tell.
+type seeming struct {
+	dead  map[epochKey]bool           // deadlocked
+	lying map[*queue]map[epochKey]int // requests that nobody is known to have taken, by their callers
+}
+
+func (w *world) seeming() seeming {
+	s := seeming{make(map[epochKey]bool), make(map[*queue]map[epochKey]int)}
+	for i, left := range w.deadlocked(apparent) {
+		p := w.procs[i]
+		if !left || !p.watched {
+			continue
+		}
+		s.dead[p.epochKey()] = true
+		for _, r := range p.blocked.requests {
+			if !r.lies(apparent) {
+				continue
+			}
+			if s.lying[r.queue] == nil {
+				s.lying[r.queue] = make(map[epochKey]int)
+			}
+			s.lying[r.queue][p.epochKey()]++
+		}
+	}
+	return s
+}
+
+// explains reports whether all members seem deadlocked, and their requests may lie
+// in their queues for all that the broker has counted.
+func (s *seeming) explains(members []detector.Member, counts []counted) bool {
+	untaken := make(map[*queue]int)
+	for _, m := range members {
+		if !s.dead[epochOf(&m)] {
+			return false
+		}
+		for q, callers := range s.lying {
+			untaken[q] += callers[epochOf(&m)]
+		}
+	}
+	for q, n := range untaken {
+		tells := func(c counted) bool { return c.queue == q }
+		enough := func(c counted) bool { return c.queue == q && c.ready >= n }
+		if slices.ContainsFunc(counts, tells) && !slices.ContainsFunc(counts, enough) {
+			return false
+		}
+	}
+	return true
 }
 
 // count takes note of how things seem while the broker counts a queue for a round:
 // a consumer that nobody watches, and that is gone at that moment, may be back
 // before the round is concluded.
-func (h *horizon) count(round uint64) {
-	if h == nil {
-		return
+func (h *horizon) count(round uint64, q *queue) {
+	if h != nil {
+		h.counted[round] = append(h.counted[round], counted{q, len(q.ready), h.w.seeming()})
 	}
-	h.counted[round] = append(h.counted[round], h.w.apparent())
 }
 
 // hear takes note of a batch that reaches the detector.

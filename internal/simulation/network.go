@@ -180,9 +180,9 @@ func (n *network) count(e detector.CountQueue) {
 		for _, q := range n.w.queues {
 			if q.name == e.Queue {
 				c.Consumers, c.Ready = len(q.consumers), len(q.ready)
+				n.w.horizon.count(e.Round, q)
 			}
 		}
-		n.w.horizon.count(e.Round)
 		n.w.after(n.w.around(200*time.Microsecond), func() {
 			if n.life == life {
 				n.step(c)

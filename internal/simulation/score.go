@@ -201,21 +201,9 @@ func (t *truth) allDead(members []detector.Member, at time.Time) bool {
 // seems reports whether all members are deadlocked as far as anyone alive can
 // tell, or were so when the broker counted a queue for the verdict.
 func (w *world) seems(v *detector.Verdict) bool {
-	moments := append([]map[epochKey]bool{w.apparent()}, w.horizon.counted[v.Proof.Round]...)
-	return slices.ContainsFunc(moments, func(dead map[epochKey]bool) bool {
-		return !slices.ContainsFunc(v.Core, func(m detector.Member) bool { return !dead[epochOf(&m)] })
-	})
-}
-
-// apparent returns who seems deadlocked now.
-func (w *world) apparent() map[epochKey]bool {
-	dead := make(map[epochKey]bool)
-	for i, left := range w.deadlocked(apparent) {
-		if p := w.procs[i]; left && p.watched {
-			dead[p.epochKey()] = true
-		}
-	}
-	return dead
+	counts, now := w.horizon.counted[v.Proof.Round], w.seeming()
+	return now.explains(v.Core, counts) ||
+		slices.ContainsFunc(counts, func(c counted) bool { return c.explains(v.Core, counts) })
 }
 
 func describe(v *detector.Verdict) string {
