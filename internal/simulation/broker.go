@@ -36,6 +36,7 @@ type queue struct {
 	mailbox   bool
 	reentrant bool
 	prefetch  int     // of a pool's worker; 0 is 1
+	left      bool    // by its consumers at times
 	buffer    *buffer // for messages that nobody waits for; nil if it is not bounded
 	consumers []*process
 	ready     []*request

@@ -6,10 +6,10 @@
 // programs of nested calls, parallel calls that need all, any or k replies,
 // messages that nobody waits for, locks, permits, bounded buffers, work,
 // timeouts that are caught or that crash, cancellations and early answers. Some
-// workers no agent watches. Each host has a
+// workers no agent watches, and some leave their queue at times. Each host has a
 // real agent's ledger; the reports and questions travel over a network that
-// delays, reorders, duplicates and drops them, on clocks that
-// disagree. Hosts die, and their processes come back
+// delays, holds back, reorders, duplicates and drops them, on clocks that
+// disagree. Hosts die, with or without taking leave, and their processes come back
 // on the same host or on another; detectors die and start again knowing nothing.
 //
 // A process waits for one call at a time, however many requests it sends, and

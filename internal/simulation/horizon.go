@@ -132,6 +132,9 @@ func (h *horizon) hear(b *report.Batch) {
 	for i := range b.States {
 		h.learn(&b.States[i])
 	}
+	if b.Heartbeat != nil && b.Heartbeat.Leaving {
+		h.lose(a)
+	}
 }
 
 // learn takes note of the requests that a process has sent.

@@ -62,14 +62,18 @@ func (h *host) beat() {
 	h.later(heartbeat, h.beat)
 }
 
-// kill ends a host without a word. Some of its processes another host takes
-// over; the others wait until it is back.
+// kill ends a host, as a rule without a word. Some of its processes another host
+// takes over; the others wait until it is back.
 func (h *host) kill() {
+	farewell := h.w.opt.Farewells > 0 && h.w.chance(h.w.opt.Farewells)
 	h.alive = false
 	h.w.net.disturb()
 	for _, p := range h.w.procs {
 		if p.host != h {
 			continue
+		}
+		if farewell && p.running {
+			p.stopped()
 		}
 		p.vanish()
 		if o := h.w.hosts[h.w.rng.IntN(len(h.w.hosts))]; o.alive && h.w.chance(h.w.opt.Failovers) {
@@ -77,8 +81,21 @@ func (h *host) kill() {
 			o.later(h.w.around(200*time.Millisecond), p.start)
 		}
 	}
+	if farewell {
+		h.leave()
+	}
 	h.w.changed = true
 	h.w.after(h.w.around(time.Second), h.boot)
+}
+
+// leave tells what is left to tell, and that the agent goes.
+func (h *host) leave() {
+	for h.ledger.Dirty() {
+		h.publish(h.ledger.Collect(h.clock(), 64))
+	}
+	last := h.ledger.Heartbeat(h.clock())
+	last.Heartbeat.Leaving = true
+	h.publish(last)
 }
 
 // wake lets the exporter send what there is, one message at a time, and calls

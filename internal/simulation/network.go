@@ -107,6 +107,13 @@ func (n *network) carry(h *host, deliver func()) {
 	if n.cut == h || n.w.chance(n.w.opt.Network.Drop) {
 		return
 	}
+	if n.w.opt.Network.Late > 0 && n.w.chance(n.w.opt.Network.Late) {
+		n.w.after(time.Second+n.w.around(500*time.Millisecond), func() {
+			n.disturb()
+			deliver()
+		})
+		return
+	}
 	n.w.after(n.w.around(n.w.opt.Network.Rough), deliver)
 	if n.w.chance(n.w.opt.Network.Duplicate) {
 		n.w.after(n.w.around(n.w.opt.Network.Rough), deliver)

@@ -37,6 +37,20 @@ func (p *process) stopped() {
 	p.tell(func(l *ledger.Ledger, now time.Time) { l.Stop(now, p.id, report.Crashed) })
 }
 
+func (p *process) joined() {
+	p.tell(func(l *ledger.Ledger, _ time.Time) { l.Join(p.id, p.serve.name) })
+}
+
+// left tells that p has stopped consuming its queue: another epoch begins.
+func (p *process) left() {
+	p.tell(func(l *ledger.Ledger, _ time.Time) {
+		l.Leave(p.id, p.serve.name)
+		if p.blocked != nil {
+			p.blocked.epoch, _ = p.id.Epoch()
+		}
+	})
+}
+
 // began tells of a wait before anything is asked for.
 func (p *process) began(w *wait, limit time.Duration) {
 	p.world.waits(p, w)

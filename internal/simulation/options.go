@@ -38,6 +38,10 @@ type Options struct {
 	// Standing is the mean time for which a deadlock goes on that has stood for
 	// Bound; 0: a second.
 	Standing time.Duration
+
+	// Chances.
+	Leavers   int // pools whose workers leave their queue at times while they live on
+	Farewells int // deaths of a host that are in good order: its agent says so
 }
 
 // Network says how reports, questions and answers travel. It is calm and rough
@@ -49,6 +53,7 @@ type Network struct {
 	Duplicate int
 	Turn      time.Duration // mean length of calm and of rough times; 0: always calm
 	Partition int           // rough times in which one host is cut off altogether
+	Late      int           // messages that are held back for a second or two
 }
 
 // RandomOptions makes up a world of moderate size.
@@ -79,6 +84,12 @@ func RandomOptions(seed uint64) Options {
 	}
 	if pick(8) == 0 {
 		opt.last()
+	}
+	opt.Leavers = pick(2) * pick(100)
+	opt.Farewells = pick(2) * pick(100)
+	opt.Network.Late = pick(2) * pick(6)
+	if pick(12) == 0 {
+		opt.Restart = time.Duration(500+pick(1500)) * time.Millisecond
 	}
 	return opt
 }

@@ -68,8 +68,30 @@ func (p *process) start() {
 		return
 	}
 	p.world.note(runlog.Entry{Kind: runlog.Join, Process: p.name, Queue: p.serve.name})
+	p.consume()
+}
+
+// consume makes p a consumer of its queue, perhaps for a time.
+func (p *process) consume() {
 	p.serve.consumers = append(p.serve.consumers, p)
 	p.world.dispatch(p.serve)
+	if p.serve.left && p.watched {
+		p.later(p.world.around(4*time.Second), p.leave)
+	}
+}
+
+// leave ends that. What p has in hand it goes on with.
+func (p *process) leave() {
+	p.stopConsuming()
+	p.left()
+	p.later(p.world.around(time.Second), func() {
+		p.joined()
+		p.consume()
+	})
+}
+
+func (p *process) stopConsuming() {
+	p.serve.consumers = slices.DeleteFunc(p.serve.consumers, func(o *process) bool { return o == p })
 }
 
 // later schedules do unless the process dies before.
@@ -267,7 +289,7 @@ func (p *process) die() {
 	p.world.changed = true
 	if p.serve != nil {
 		p.world.note(runlog.Entry{Kind: runlog.Leave, Process: p.name, Queue: p.serve.name})
-		p.serve.consumers = slices.DeleteFunc(p.serve.consumers, func(o *process) bool { return o == p })
+		p.stopConsuming()
 	}
 	lost := p.mailbox
 	if p.request != nil && !p.answered {

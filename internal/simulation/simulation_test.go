@@ -24,8 +24,8 @@ func TestNoPhantomNoMiss(t *testing.T) {
 		for _, m := range s.Unknowable {
 			t.Logf("seed %d: nobody could know better: %v", s.Seed, m)
 		}
-		if o := RandomOptions(s.Seed); s.Contradicted > len(s.Unknowable) && o.Strangers == 0 {
-			t.Errorf("seed %d: the detector takes back what no stranger has undone", s.Seed)
+		if o := RandomOptions(s.Seed); s.Contradicted > len(s.Unknowable) && o.Strangers+o.Leavers == 0 {
+			t.Errorf("seed %d: the detector takes back what no stranger has undone, nor one who came and went", s.Seed)
 		}
 		if s.Wrong() {
 			fail(t, Case{Seed: s.Seed, Options: RandomOptions(s.Seed)})
@@ -39,7 +39,7 @@ func TestNoPhantomNoMiss(t *testing.T) {
 	if late := total.Delay(99); late >= 250*time.Millisecond {
 		t.Errorf("one in a hundred verdicts is confirmed later than %v", late)
 	}
-	if total.Unknowable > 5+total.Confirmed/2000 {
+	if total.Unknowable > 5+total.Confirmed/5000 {
 		t.Error("more verdicts are excused than the rare case allows that is meant")
 	}
 }

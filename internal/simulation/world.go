@@ -112,6 +112,7 @@ func (w *world) populate() {
 		q := &queue{name: fmt.Sprintf("pool%d", i)}
 		w.queues = append(w.queues, q)
 		stranger := w.chance(w.opt.Strangers)
+		q.left = w.opt.Leavers > 0 && w.chance(w.opt.Leavers)
 		for j := range w.opt.Workers {
 			p := w.add(fmt.Sprintf("%s.worker%d", q.name, j), q)
 			p.watched = j > 0 || !stranger
