@@ -154,20 +154,21 @@ func (o *watch) find(before map[claim]finding, v *detector.Verdict, m *detector.
 	if !was {
 		f.since = w.now
 	}
-	if o.due(&f) && (name == "core" || !w.hearsay(v)[m.Key]) {
+	if o.due(&f) && (name == "core" || !w.hearsay()[m.Key]) {
 		w.mistake(&w.score.Lapses, fmt.Sprintf("%s: %s#%d is told of in the %s and not in it", describe(v), m.Key.Process, m.Epoch, name))
 	}
 	o.free[c] = f
 }
 
-// hearsay returns the collateral that may have gone on for all the detector can know:
-// those of whom it knows from call chains alone, until their deadline by clocks that
-// disagree, and those who wait for them.
-func (w *world) hearsay(v *detector.Verdict) map[report.Key]bool {
+// hearsay returns who may have gone on for all the detector can know: those of whom
+// it knows from call chains alone, until their deadline by clocks that disagree, and
+// those who wait for them.
+func (w *world) hearsay() map[report.Key]bool {
 	const disagree = 10 * time.Second
 	lasts := func(e detector.Edge) bool { return e.Deadline.IsZero() || e.Deadline.Add(disagree).After(w.now) }
 	of := make(map[report.Key]bool)
-	for _, p := range w.net.detector.Snapshot().Processes {
+	all := w.net.detector.Snapshot().Processes
+	for _, p := range all {
 		if p.Hint && slices.ContainsFunc(p.Waits, lasts) {
 			of[p.Key] = true
 		}
@@ -177,9 +178,9 @@ func (w *world) hearsay(v *detector.Verdict) map[report.Key]bool {
 	}
 	for again := true; again; {
 		again = false
-		for _, m := range v.Collateral {
-			if !of[m.Key] && slices.ContainsFunc(m.Waits, rests) {
-				of[m.Key], again = true, true
+		for _, p := range all {
+			if !of[p.Key] && slices.ContainsFunc(p.Waits, rests) {
+				of[p.Key], again = true, true
 			}
 		}
 	}
