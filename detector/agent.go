@@ -66,6 +66,7 @@ func (d *Detector) report(b *report.Batch) {
 	clear(d.speakers)
 	d.speakers = d.speakers[:0]
 	if b.Answer != nil {
+		d.disown(a, b.Answer.Unknown)
 		d.hearOf(a, b.Answer.Round, func(r *round) { r.answered(d.now, b) })
 	}
 	if h := b.Heartbeat; h != nil && h.Seq > a.beat {
@@ -157,7 +158,7 @@ func (d *Detector) blockedNodes(a *agent) []*node {
 // expireLeases ends the waits of the agents that fell silent. What they
 // consumed becomes unknown: their processes may live on.
 func (d *Detector) expireLeases() {
-	var silent []*agent
+	var silent, unheard []*agent
 	for _, a := range d.agents {
 		silence := d.now.Sub(later(a.heard, a.mentioned))
 		switch {
@@ -170,10 +171,15 @@ func (d *Detector) expireLeases() {
 			}
 		case a.lost || silence < d.cfg.Lease:
 		case a.heard.IsZero():
-			a.lost = true
+			unheard = append(unheard, a)
 		default:
 			silent = append(silent, a)
 		}
+	}
+	slices.SortFunc(unheard, compareAgents)
+	for _, a := range unheard {
+		a.lost = true
+		d.excuse(a)
 	}
 	slices.SortFunc(silent, compareAgents)
 	for _, a := range silent {

@@ -30,7 +30,7 @@ func (d *Detector) conclude(r *round) {
 		if v.status == Suspected {
 			v.status, v.confirmed = Confirmed, d.now
 		}
-		v.proven, v.proof = v.core.only(proven), r.written(proven, figures, d.now)
+		v.proven, v.proof = v.core.keep(proven), r.written(proven, figures, d.now)
 		d.announce(v, false)
 	case v.status == Suspected && objection != before:
 		d.announce(v, true)

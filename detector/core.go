@@ -97,6 +97,13 @@ func (c core) sameEdges(o core) bool {
 	return c.equal(o, sameCoreWait)
 }
 
+// sameWaits reports whether the members wait for the same, whatever it leads to.
+func (c core) sameWaits(o core) bool {
+	return slices.EqualFunc(c, o, func(a, b coreMember) bool {
+		return slices.EqualFunc(a.waits, b.waits, func(x, y coreWait) bool { return x.Resource == y.Resource })
+	})
+}
+
 // equal reports whether two cores consist of the same wait epochs with waits that
 // are the same in some respect, as far as they are of account.
 func (c core) equal(o core, same func(a, b coreWait) bool) bool {

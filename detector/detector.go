@@ -27,6 +27,8 @@ type Detector struct {
 	stranger  waitfor.Process     // the consumer that may exist where membership is unknown; never blocked
 	graves    []grave             // nodes that went on, oldest first
 	expiries  expiries            // of hints
+	hinted    map[*node]struct{}  // with hints
+	hintsAt   time.Time           // when to ask about them again
 	speakers  []*node             // whose holds are news, in the batch at hand
 	idle      []*resource         // without waiters and holders, in the step at hand
 	held      []report.Resource   // scratch of showHolds
@@ -62,6 +64,7 @@ func New(cfg Config) *Detector {
 		lives:     make(map[string][]*agent),
 		verdicts:  make(map[string]*verdict),
 		rounds:    make(map[uint64]*round),
+		hinted:    make(map[*node]struct{}),
 		census:    newCensus(),
 	}
 }

@@ -17,6 +17,15 @@ type grantors struct {
 // equal reports whether the processes are the same.
 func (g *grantors) equal(o *grantors) bool { return g == o || slices.Equal(g.nodes, o.nodes) }
 
+// among reports whether all of the processes are among others.
+func (g *grantors) among(o *grantors) bool {
+	others := make(map[*node]struct{}, len(o.nodes))
+	for _, n := range o.nodes {
+		others[n] = struct{}{}
+	}
+	return !slices.ContainsFunc(g.nodes, func(n *node) bool { _, ok := others[n]; return !ok })
+}
+
 // crowd is a set of processes that can be listed.
 type crowd struct {
 	set[*node]

@@ -67,6 +67,10 @@ func (d *Detector) setHint(n *node, id hintID, h hint) {
 	if n.hints == nil {
 		n.hints = make(map[hintID]hint)
 	}
+	if len(n.hints) == 0 {
+		n.hintedAt = d.now
+		d.hinted[n] = struct{}{}
+	}
 	if id.from.hinted == nil {
 		id.from.hinted = make(map[hintID][]*node)
 	}
@@ -99,6 +103,9 @@ func (d *Detector) dropHints(from *node, earlier map[hintID][]*node) {
 func (d *Detector) dropHint(n *node, id hintID) {
 	if _, ok := n.hints[id]; ok {
 		delete(n.hints, id)
+		if len(n.hints) == 0 {
+			delete(d.hinted, n)
+		}
 		d.refresh(n)
 		d.collect(n)
 	}
@@ -155,6 +162,52 @@ func (d *Detector) expireHints() {
 	}
 }
 
+// checkHints asks, from time to time, about those of whom call chains alone have told
+// for a while. Who still waits would have said so himself; of one that has gone on, or
+// has died while no detector was there to hear it, nobody else tells.
+func (d *Detector) checkHints() {
+	if d.now.Before(d.hintsAt) {
+		return
+	}
+	d.hintsAt = d.now.Add(d.cfg.Remind)
+	about := make(map[*agent][]*node)
+	for n := range d.hinted {
+		if a := n.agent; !n.gone && n.foretold() && !a.lost && !a.heard.IsZero() && d.now.Sub(n.hintedAt) >= d.cfg.Remind {
+			about[a] = append(about[a], n)
+		}
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(about), compareAgents) {
+		slices.SortFunc(about[a], compareNodes)
+		var q report.Question
+		for _, n := range about[a][:min(len(about[a]), maxMerged)] {
+			q.Processes = append(q.Processes, n.key)
+		}
+		d.stats.Questions++
+		d.emit(Ask{a.id, q})
+	}
+}
+
+// foretold reports whether call chains tell of a later epoch than the node itself.
+func (n *node) foretold() bool {
+	for _, h := range n.hints {
+		if h.Epoch > n.epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// disown takes note of processes that their agent does not know any more: whatever
+// call chains tell of them is over.
+func (d *Detector) disown(a *agent, unknown []report.Key) {
+	for _, k := range unknown {
+		if n := d.nodes[k]; n != nil && n.agent == a && !n.gone {
+			n.gone = true
+			d.refresh(n)
+		}
+	}
+}
+
 // derive works out what the graph should say of a node: what its agent says,
 // unless hints speak of a later epoch. Those about an agent that is over are of
 // no use: its processes are gone, or nothing is known of them.
@@ -162,7 +215,7 @@ func (n *node) derive() (epoch uint64, waits []report.Wait, need int, byHints bo
 	for _, h := range n.hints {
 		epoch = max(epoch, h.Epoch)
 	}
-	if epoch <= n.epoch || n.agent.over {
+	if epoch <= n.epoch || n.agent.over || n.gone {
 		return n.epoch, n.waits, n.need, false
 	}
 	for _, h := range n.hints {

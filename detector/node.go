@@ -28,6 +28,8 @@ type node struct {
 	ended     report.End // the last epoch known to have ended, and how
 
 	hints    map[hintID]hint
+	hintedAt time.Time          // when the first of them came
+	gone     bool               // its agent does not know it any more: hints are old
 	hinted   map[hintID][]*node // by the holds of this node: whom their chains speak of
 	consumes []*queue           // of which it is a member
 

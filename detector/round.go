@@ -230,7 +230,7 @@ func (r *round) missing() string {
 		}
 	}
 	for _, a := range r.witnesses {
-		if silent := r.silent[a]; silent != nil && !silent.over {
+		if silent := r.silent[a]; silent != nil && !silent.lost {
 			return fmt.Sprintf("the agent %s has not answered", a.Name)
 		}
 	}
@@ -247,11 +247,11 @@ func (r *round) uncounted() bool {
 	return false
 }
 
-// complete reports whether all has been heard that will be: an agent that is over
+// complete reports whether all has been heard that will be: an agent that is lost
 // says nothing any more.
 func (r *round) complete() bool {
 	for _, a := range r.silent {
-		if !a.over {
+		if !a.lost {
 			return false
 		}
 	}

@@ -150,19 +150,18 @@ func (v *verdict) disown() {
 // proof; what has grown is asked about, and the proven part stands meanwhile.
 func (d *Detector) follow(v *verdict, c core) *verdict {
 	same, moved := v.core.sameMembers(c), !v.core.sameEdges(c)
-	if v.status == Confirmed && moved {
+	if v.status == Confirmed && (moved || !v.core.sameWaits(c)) {
 		kept := c.keep(v.proven)
 		if len(kept) == 0 {
 			d.dissolve(v)
 			return d.suspect(c)
 		}
 		if !kept.sameMembers(v.proven) {
-			v.proven = kept
 			defer d.announce(v, false)
 		}
+		v.proven = kept
 	}
 	d.setCore(v, c)
-	v.proven = c.only(v.proven) // as c knows it
 	switch {
 	case c.within(v.proven):
 		d.drop(v) // what it is about is gone
@@ -176,17 +175,6 @@ func (d *Detector) follow(v *verdict, c core) *verdict {
 		v.asks, v.askAt = 0, earlier(v.askAt, d.now.Add(d.cfg.AskAgain))
 	}
 	return v
-}
-
-// keep returns what is left in c of a proven part of it.
-func (c core) keep(proven core) core {
-	open := make(map[*node]struct{})
-	for _, m := range c {
-		if !proven.includes(m.node, m.epoch) {
-			open[m.node] = struct{}{}
-		}
-	}
-	return c.without(open)
 }
 
 // dissolve ends a verdict whose core is no longer in the graph.
@@ -383,4 +371,5 @@ func (d *Detector) pursue() {
 		}
 	}
 	d.countSilent()
+	d.checkHints()
 }
