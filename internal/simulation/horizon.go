@@ -199,10 +199,13 @@ func (h *horizon) doubtful(r *request) bool { return r.taker == nil && len(h.dou
 // hidden reports whether the detector could not but believe that a request is
 // in its queue although it was taken, and answered or given up.
 func (h *horizon) hidden(r *request) bool {
-	if !r.over || r.seen == (witness{}) {
-		return false
-	}
-	return r.seen.unwatched || !h.w.alive(r.seen.agent) && !h.doubts[r][r.seen.agent]
+	return h.vanished(r) && (r.seen.unwatched || !h.doubts[r][r.seen.agent])
+}
+
+// vanished reports whether a request was taken, and answered or given up, by
+// somebody who cannot say so.
+func (h *horizon) vanished(r *request) bool {
+	return r.over && r.seen != (witness{}) && (r.seen.unwatched || !h.w.alive(r.seen.agent))
 }
 
 func (w *world) alive(a report.Agent) bool {

@@ -129,11 +129,11 @@ func (o *watch) overdue(verdicts []detector.Verdict) {
 		return
 	}
 	w := o.w
-	dead := w.deadlocked(loose)
+	dead, waiting := w.deadlocked(tenable), w.deadlocked(loose)
 	for i := range verdicts {
 		v := &verdicts[i]
 		core := w.among(v.Core, dead)
-		behind := w.behind(core, dead)
+		behind := w.behind(core, waiting)
 		for _, m := range v.Core {
 			o.find(before, v, &m, core, "core")
 		}

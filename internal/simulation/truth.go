@@ -20,9 +20,12 @@ const (
 	// apparent is the truth but for the requests that are hidden (horizon):
 	// they seem to lie in their queues.
 	apparent
-	// loose is what a verdict may go on to tell: requests that are over, or that were
-	// taken by processes that no agent watches, seem to lie in queues that only the
-	// others consume.
+	// tenable is what a verdict may go on to tell of its core: requests that were
+	// taken by somebody who cannot say so seem to lie in their queues.
+	tenable
+	// loose is what it may tell of those behind, of whom nobody is asked: requests
+	// that are over, or that were taken by processes that no agent watches, seem to
+	// lie in queues that only the others consume.
 	loose
 )
 
@@ -106,6 +109,8 @@ func (r *request) lies(v view) bool {
 		return r.horizon().hidden(r) || r.taker == nil && !r.over
 	case loose:
 		return r.taker == nil || r.over || r.seen.unwatched
+	case tenable:
+		return r.horizon().vanished(r) || r.taker == nil && !r.over
 	}
 	return r.taker == nil && !r.over
 }
