@@ -26,8 +26,9 @@ type agent struct {
 	members       map[report.Member]struct{}
 	consumed      map[string]time.Time // queues that are or were in members, and when they last were
 	asking        asking
-	missed        []*resource // for which its processes waited when it fell silent
-	doubting      int         // resources of whose doubts it is one
+	owed          map[*resource]struct{} // by its processes that are gone, as call chains said
+	missed        []*resource            // for which its processes waited when it fell silent
+	doubting      int                    // resources of whose doubts it is one
 }
 
 func (d *Detector) agent(id report.Agent) *agent {

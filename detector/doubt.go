@@ -17,6 +17,11 @@ func (d *Detector) doubt(a *agent) {
 			r.doubt(a)
 		}
 	}
+	for r := range a.owed {
+		if d.resources[r.name] == r && !r.heldBeyond(a) {
+			r.doubt(a)
+		}
+	}
 }
 
 func (r *resource) doubt(a *agent) {

@@ -203,7 +203,23 @@ func (d *Detector) disown(a *agent, unknown []report.Key) {
 	for _, k := range unknown {
 		if n := d.nodes[k]; n != nil && n.agent == a && !n.gone {
 			n.gone = true
+			d.inherit(n)
 			d.refresh(n)
+		}
+	}
+}
+
+// inherit keeps in mind which requests a process that is gone had taken. Its agent
+// can tell what became of them as long as it lives.
+func (d *Detector) inherit(n *node) {
+	a := n.agent
+	if a.owed == nil {
+		a.owed = make(map[*resource]struct{})
+	}
+	maps.DeleteFunc(a.owed, func(r *resource, _ struct{}) bool { return d.resources[r.name] != r })
+	for _, h := range n.hints {
+		if r := d.resources[h.owes]; r != nil {
+			a.owed[r] = struct{}{}
 		}
 	}
 }
