@@ -21,8 +21,8 @@ type round struct {
 	verdict *verdict
 	core    core // as it stood at the beginning
 	// witnesses are the agents that were asked: those of the members and, if
-	// requests of the core lie untaken, all others that were heard. A process
-	// that took one and crashed consumes nothing any more; its agent knows.
+	// requests of the core lie untaken, all others that were heard, or heard of. A
+	// process that took one and crashed consumes nothing any more; its agent knows.
 	witnesses []report.Agent
 	young     bool // some witness may not have been heard yet
 
@@ -148,7 +148,7 @@ func (d *Detector) witnesses(r *round) []report.Agent {
 	}
 	if r.untaken() {
 		for id, a := range d.agents {
-			if !a.lost && !a.heard.IsZero() {
+			if !a.lost {
 				agents = append(agents, id)
 			}
 		}
