@@ -230,11 +230,6 @@ func (c core) within(o core) bool {
 	return true
 }
 
-// only returns the members of c that are in o, as c knows them.
-func (c core) only(o core) core {
-	return slices.DeleteFunc(slices.Clone(c), func(m coreMember) bool { return !o.includes(m.node, m.epoch) })
-}
-
 // inBand reports whether an agent saw one of the core's edges close on itself.
 func (c core) inBand() bool {
 	closing := make(map[report.Resource][]*node)

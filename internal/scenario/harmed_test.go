@@ -30,10 +30,16 @@ func harm(s *Scenario, rng *rand.Rand) {
 		processes = append(processes, s.Services[i].Processes()...)
 	}
 	kinds := []Fault{
-		{Action: Kill, Part: Process}, {Action: Pause, Part: Process},
-		{Action: Kill, Part: Replica}, {Action: Pause, Part: Replica}, {Action: Drop, Part: Replica},
-		{Action: Kill, Part: Agent}, {Action: Pause, Part: Agent}, {Action: Partition, Part: Agent},
-		{Action: Kill, Part: Detector}, {Action: Pause, Part: Detector},
+		{Action: Kill, Part: Process},
+		{Action: Pause, Part: Process},
+		{Action: Kill, Part: Replica},
+		{Action: Pause, Part: Replica},
+		{Action: Drop, Part: Replica},
+		{Action: Kill, Part: Agent},
+		{Action: Pause, Part: Agent},
+		{Action: Partition, Part: Agent},
+		{Action: Kill, Part: Detector},
+		{Action: Pause, Part: Detector},
 	}
 	for range 1 + rng.IntN(3) {
 		f := kinds[rng.IntN(len(kinds))]
