@@ -29,10 +29,17 @@ func (c core) keep(proven core) core {
 
 // follows reports whether nobody can grant w who could not when it was o: its holders
 // are among those of then, or one that consumed its queue has taken the request since.
-// A request that lies in a queue again need not be the one that was held.
+// A request that lies in a queue again need not be the one that was held; and whether
+// one of several consumers took it before he was gone must be asked.
 func (w *coreWait) follows(o *coreWait, narrower narrower) bool {
-	return w.Resource == o.Resource && o.inside && (w.queue == o.queue || w.queue == nil) &&
-		(w.queue == nil || len(w.on.doubts) == 0) && narrower.than(w.holders, o.holders)
+	switch {
+	case w.Resource != o.Resource, !o.inside:
+		return false
+	case w.queue != nil:
+		return w.queue == o.queue && len(w.on.doubts) == 0 && w.holders.equal(o.holders)
+	default:
+		return narrower.than(w.holders, o.holders)
+	}
 }
 
 // narrower remembers which grantors are among which others.
