@@ -18,9 +18,12 @@ type watch struct {
 	w     *world
 	free  map[claim]finding     // who is told of and not deadlocked
 	cores map[*process]coreSeen // of those in a core, as last looked at
+	// excused are verdicts that nobody could know to be wrong. Nor can it be known
+	// that they are over.
+	excused map[claim]bool
 }
 
-// claim is what a verdict says of one process.
+// claim is what a verdict says of one process, or of nobody: the verdict itself.
 type claim struct {
 	life    int // of the detector
 	verdict string
@@ -38,7 +41,13 @@ type coreSeen struct {
 	finding
 }
 
-func newWatch(w *world) *watch { return &watch{w: w} }
+func newWatch(w *world) *watch { return &watch{w: w, excused: make(map[claim]bool)} }
+
+func (o *watch) excuse(v *detector.Verdict) {
+	if o != nil {
+		o.excused[claim{life: o.w.net.life, verdict: v.ID}] = true
+	}
+}
 
 // allTold returns the processes that verdicts are about, and whether as part of a core.
 func allTold(verdicts []detector.Verdict) map[epochKey]bool {
@@ -132,6 +141,9 @@ func (o *watch) overdue(verdicts []detector.Verdict) {
 	dead, waiting := w.deadlocked(tenable), w.deadlocked(loose)
 	for i := range verdicts {
 		v := &verdicts[i]
+		if o.excused[claim{life: w.net.life, verdict: v.ID}] {
+			continue
+		}
 		core := w.among(v.Core, dead)
 		behind := w.behind(core, waiting)
 		for _, m := range v.Core {

@@ -148,6 +148,7 @@ func (w *world) confirmed(v *detector.Verdict) {
 		}
 	case w.seems(v):
 		w.mistake(&w.score.Unknowable, describe(v))
+		w.watch.excuse(v)
 	default:
 		w.mistake(&w.score.Phantoms, describe(v))
 	}
