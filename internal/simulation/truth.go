@@ -21,7 +21,8 @@ const (
 	// they seem to lie in their queues.
 	apparent
 	// tenable is what a verdict may go on to tell of its core: requests that were
-	// taken by somebody who cannot say so seem to lie in their queues.
+	// taken by somebody who cannot say so seem to lie in their queues, which
+	// processes that no agent watches seem not to consume.
 	tenable
 	// loose is what it may tell of those behind, of whom nobody is asked: requests
 	// that are over, or that were taken by processes that no agent watches, seem to
@@ -92,7 +93,7 @@ func (r *request) grantable(left set, v view) bool {
 
 // consumed returns the consumers of a queue that there seem to be.
 func (q *queue) consumed(v view) []*process {
-	if v != loose {
+	if v != loose && v != tenable {
 		return q.consumers
 	}
 	return slices.DeleteFunc(slices.Clone(q.consumers), func(p *process) bool { return !p.watched })
@@ -110,7 +111,7 @@ func (r *request) lies(v view) bool {
 	case loose:
 		return r.taker == nil || r.over || r.seen.unwatched
 	case tenable:
-		return r.horizon().vanished(r) || r.taker == nil && !r.over
+		return r.horizon().vanished(r) || r.seen.unwatched || r.taker == nil && !r.over
 	}
 	return r.taker == nil && !r.over
 }
