@@ -49,12 +49,12 @@ type counted struct {
 
 // seeming is how things are as far as anyone alive can tell.
 type seeming struct {
-	dead  map[epochKey]bool           // deadlocked
-	lying map[*queue]map[epochKey]int // requests that nobody is known to have taken, by their callers
+	dead  map[epochKey]bool          // deadlocked
+	lying map[report.Resource]*queue // requests that nobody is known to have taken
 }
 
 func (w *world) seeming() seeming {
-	s := seeming{make(map[epochKey]bool), make(map[*queue]map[epochKey]int)}
+	s := seeming{make(map[epochKey]bool), make(map[report.Resource]*queue)}
 	for i, left := range w.deadlocked(apparent) {
 		p := w.procs[i]
 		if !left || !p.watched {
@@ -62,28 +62,28 @@ func (w *world) seeming() seeming {
 		}
 		s.dead[p.epochKey()] = true
 		for _, r := range p.blocked.requests {
-			if !r.lies(apparent) {
-				continue
+			if r.lies(apparent) {
+				s.lying[r.reply] = r.queue
 			}
-			if s.lying[r.queue] == nil {
-				s.lying[r.queue] = make(map[epochKey]int)
-			}
-			s.lying[r.queue][p.epochKey()]++
 		}
 	}
 	return s
 }
 
-// explains reports whether all members seem deadlocked, and their requests may lie
-// in their queues for all that the broker has counted.
-func (s *seeming) explains(members []detector.Member, counts []counted) bool {
-	untaken := make(map[*queue]int)
-	for _, m := range members {
+// explains reports whether all members of a verdict seem deadlocked, and the requests
+// on which its proof rests may lie in their queues for all that the broker has counted.
+func (s *seeming) explains(v *detector.Verdict, counts []counted) bool {
+	for _, m := range v.Core {
 		if !s.dead[epochOf(&m)] {
 			return false
 		}
-		for q, callers := range s.lying {
-			untaken[q] += callers[epochOf(&m)]
+	}
+	untaken := make(map[*queue]int)
+	for _, m := range v.Proof.Members {
+		for _, e := range m.Edges {
+			if q := s.lying[report.Resource(e.Resource)]; q != nil && e.Open == "" && e.Queue != "" {
+				untaken[q]++
+			}
 		}
 	}
 	for q, n := range untaken {

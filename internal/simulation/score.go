@@ -203,8 +203,8 @@ func (t *truth) allDead(members []detector.Member, at time.Time) bool {
 // tell, or were so when the broker counted a queue for the verdict.
 func (w *world) seems(v *detector.Verdict) bool {
 	counts, now := w.horizon.counted[v.Proof.Round], w.seeming()
-	return now.explains(v.Core, counts) ||
-		slices.ContainsFunc(counts, func(c counted) bool { return c.explains(v.Core, counts) })
+	return now.explains(v, counts) ||
+		slices.ContainsFunc(counts, func(c counted) bool { return c.explains(v, counts) })
 }
 
 func describe(v *detector.Verdict) string {
