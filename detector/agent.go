@@ -141,8 +141,7 @@ func (d *Detector) pull(a *agent) {
 		return
 	}
 	a.pulled = d.now
-	d.stats.Questions++
-	d.emit(Ask{a.id, report.Question{Everything: true}})
+	d.pose(a, report.Question{Everything: true})
 }
 
 func (d *Detector) blockedNodes(a *agent) []*node {

@@ -15,8 +15,8 @@ func (d *Detector) conclude(r *round) {
 	if d.rounds[r.id] != r || v.round != r {
 		return
 	}
-	delete(d.rounds, r.id)
-	v.round, v.failed = nil, r.failed
+	d.drop(v)
+	v.failed = r.failed
 	if !r.overtakenBy(v.core) {
 		d.ask(v)
 		return

@@ -182,8 +182,7 @@ func (d *Detector) checkHints() {
 		for _, n := range about[a][:min(len(about[a]), maxMerged)] {
 			q.Processes = append(q.Processes, n.key)
 		}
-		d.stats.Questions++
-		d.emit(Ask{a.id, q})
+		d.pose(a, q)
 	}
 }
 

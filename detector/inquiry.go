@@ -61,6 +61,11 @@ func (d *Detector) put(a *agent) {
 	}
 	a.asking.put = append(a.asking.put, i)
 	a.asking.again = d.now.Add(d.patience(a))
+	d.pose(a, q)
+}
+
+// pose puts a question, and counts it.
+func (d *Detector) pose(a *agent, q report.Question) {
 	d.stats.Questions++
 	d.emit(Ask{a.id, q})
 }

@@ -85,8 +85,8 @@ func (t *testimony) note(m *coreMember) {
 }
 
 func (t *testimony) member(m *coreMember) proof.Member {
-	p := proof.Member{Process: named(m.node.key), Before: t.before(m), After: t.after(m)}
 	waits := t.kept(m)
+	p := proof.Member{Process: named(m.node.key), Before: t.before(m, waits), After: t.after(m)}
 	for i := range waits {
 		p.Edges = append(p.Edges, t.edge(m, &waits[i]))
 	}
@@ -102,9 +102,9 @@ func (t *testimony) kept(m *coreMember) []coreWait {
 	return slices.DeleteFunc(slices.Clone(m.waits), func(w coreWait) bool { return !awaits(after, w.Resource) })
 }
 
-// before returns what was known of a member when its core was found.
-func (t *testimony) before(m *coreMember) proof.State {
-	waits := t.kept(m)
+// before returns what was known of a member when its core was found, and of those of
+// its waits.
+func (t *testimony) before(m *coreMember, waits []coreWait) proof.State {
 	s := proof.State{Epoch: m.epoch, Seq: m.seq, Need: len(waits) - m.slack(), Holds: distinct(t.held[m.node])}
 	for _, k := range m.told {
 		s.Hinted = append(s.Hinted, named(k))

@@ -40,8 +40,11 @@ func (w *coreWait) isSpace() bool { return w.queue != nil && w.Kind == report.Bu
 // noteRefusals keeps what the answers of a complete round say, unless an earlier one
 // has said it.
 func (v *verdict) noteRefusals(r *round) {
+	if v.refusals.first != nil && !v.refusals.of.sameEdges(r.core) {
+		v.refusals = refusals{}
+	}
 	r.core.spaces(func(m *coreMember, s space) {
-		if !v.refusals.of.sameEdges(r.core) {
+		if v.refusals.first == nil {
 			v.refusals = refusals{r.core, make(map[space]int)}
 		}
 		answer := r.answers[m.node.key]
@@ -56,10 +59,13 @@ func (v *verdict) noteRefusals(r *round) {
 // refusedSince returns the spaces of the core for which a try was made and refused
 // since its members were first asked, with how often they had been refused by then.
 func (v *verdict) refusedSince() map[space]int {
+	if v.refusals.first == nil || !v.refusals.of.sameEdges(v.core) {
+		return nil
+	}
 	since := make(map[space]int)
 	v.core.spaces(func(m *coreMember, s space) {
 		first, known := v.refusals.first[s]
-		if n, _ := refused(m.node.waits, s.on); known && n >= first+2 && v.refusals.of.sameEdges(v.core) {
+		if n, _ := refused(m.node.waits, s.on); known && n >= first+2 {
 			since[s] = first
 		}
 	})

@@ -263,26 +263,12 @@ func (m *coreMember) granted() bool {
 // joined reports whether a queue that members wait for has got a consumer that
 // it did not have.
 func (c core) joined() bool {
-	grown := make(asked[bool])
+	narrower := make(narrower)
 	for _, m := range c {
 		for _, w := range m.inside() {
-			if w.queue != nil && grown.of(w.holders, w.queue.hasOther) {
+			if w.queue != nil && !narrower.than(w.queue.members.grantors(), w.holders) {
 				return true
 			}
-		}
-	}
-	return false
-}
-
-// hasOther reports whether q has a consumer that is not among g.
-func (q *queue) hasOther(g *grantors) bool {
-	among := make(map[*node]struct{}, len(g.nodes))
-	for _, n := range g.nodes {
-		among[n] = struct{}{}
-	}
-	for n := range q.members.keys() {
-		if _, ok := among[n]; !ok {
-			return true
 		}
 	}
 	return false

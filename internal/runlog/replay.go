@@ -18,7 +18,7 @@ const (
 // Replay works out who was deadlocked: in truth, and as far as one who watches
 // could be certain.
 func Replay(log Log) (truth, certain History) {
-	r := replay{procs: make(map[string]*process), things: make(map[string]*thing), queues: make(map[string]*queue)}
+	r := newReplay()
 	truth, certain = make(History), make(History)
 	r.run(log, func(at time.Duration) {
 		r.note(truth, at, truly)
