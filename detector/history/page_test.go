@@ -102,7 +102,7 @@ func TestOnlySoMuchWaits(t *testing.T) {
 		s.Add(v)
 		s.Close()
 		<-ended
-		if dropped != 3 || !s.room.TryAcquire(maxWaitingBytes) {
+		if dropped != 3 || !s.waiting.Room.TryAcquire(maxWaitingBytes) {
 			t.Errorf("%d dropped, or not all room is given back", dropped)
 		}
 	})

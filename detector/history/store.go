@@ -7,10 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/explain"
+	"github.com/waitgraph/waitgraph/internal/bounded"
 )
 
 // Bounds of a history.
@@ -57,8 +56,7 @@ func (c *Config) Validate() error {
 // after which Add must not be called.
 type Store struct {
 	cfg     Config
-	waiting chan explain.Proven
-	room    *semaphore.Weighted   // what is left of maxWaitingBytes
+	waiting bounded.Queue[explain.Proven]
 	failure atomic.Pointer[error] // of the last attempt to open or write; nil: none
 
 	// Run's goroutine alone changes these, under the lock; it reads them without.
@@ -72,7 +70,7 @@ var ErrOpening = errors.New("the history is being opened")
 
 // New returns a store. Nothing is kept before Run.
 func New(cfg Config) *Store {
-	s := &Store{cfg: cfg, waiting: make(chan explain.Proven, maxWaiting), room: semaphore.NewWeighted(maxWaitingBytes)}
+	s := &Store{cfg: cfg, waiting: bounded.New[explain.Proven](maxWaiting, maxWaitingBytes)}
 	s.failure.Store(&ErrOpening)
 	return s
 }
@@ -82,20 +80,13 @@ func (s *Store) Add(v explain.Proven) {
 	if v.Status == detector.Retracted || v.Status == detector.Suspected {
 		return
 	}
-	size := int64(v.Size())
-	if s.room.TryAcquire(size) {
-		select {
-		case s.waiting <- v:
-			return
-		default:
-			s.room.Release(size)
-		}
+	if !s.waiting.Offer(v, int64(v.Size())) {
+		s.cfg.Dropped()
 	}
-	s.cfg.Dropped()
 }
 
 // Close says that nothing more comes. It must be called once.
-func (s *Store) Close() { close(s.waiting) }
+func (s *Store) Close() { close(s.waiting.C) }
 
 // Err returns why nothing can be kept at present, nil if it can.
 func (s *Store) Err() error {
@@ -125,15 +116,13 @@ func (s *Store) Run() {
 	defer forget.Stop()
 	for {
 		select {
-		case v, ok := <-s.waiting:
+		case first, ok := <-s.waiting.C:
 			if !ok {
 				return
 			}
-			all := s.batch(v)
+			all, bytes := s.batch(first)
 			s.write(all)
-			for i := range all {
-				s.room.Release(int64(all[i].Size()))
-			}
+			s.waiting.Release(bytes)
 		case <-retry.C:
 			if s.file == nil {
 				s.open()
@@ -144,21 +133,21 @@ func (s *Store) Run() {
 	}
 }
 
-// batch returns v with what else is waiting.
-func (s *Store) batch(v explain.Proven) []explain.Proven {
-	all := []explain.Proven{v}
+// batch returns the first with what else is waiting, and how many bytes that takes.
+func (s *Store) batch(first bounded.Item[explain.Proven]) (all []explain.Proven, bytes int64) {
+	all, bytes = []explain.Proven{first.Value}, first.Bytes
 	for len(all) < maxBatch {
 		select {
-		case v, ok := <-s.waiting:
+		case v, ok := <-s.waiting.C:
 			if !ok {
-				return all
+				return all, bytes
 			}
-			all = append(all, v)
+			all, bytes = append(all, v.Value), bytes+v.Bytes
 		default:
-			return all
+			return all, bytes
 		}
 	}
-	return all
+	return all, bytes
 }
 
 // open opens the file, and forgets what is too old.

@@ -17,7 +17,7 @@ func TestFilesAreBounded(t *testing.T) {
 		s.start()
 		for range 50 {
 			s.tick(100)
-			for len(s.records) > 0 {
+			for len(s.records.C) > 0 {
 				time.Sleep(time.Millisecond)
 			}
 		}

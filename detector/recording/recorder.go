@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/waitgraph/waitgraph/detector"
+	"github.com/waitgraph/waitgraph/internal/bounded"
 )
 
 // Bounds of a recording.
@@ -36,7 +35,6 @@ type record struct {
 	at       time.Time
 	event    detector.Event     // nil for a tick
 	announce *detector.Announce // if it is not about an event
-	size     int64              // what it takes of maxWaitingBytes
 }
 
 // Recorder records one detector. Event, Tick, Announce and Close are for the
@@ -45,16 +43,15 @@ type record struct {
 type Recorder struct {
 	cfg     Config
 	files   files
-	records chan record
-	bytes   *semaphore.Weighted // what those take that wait, and the one in hand
-	dropped atomic.Uint64       // not yet noted in the file
+	records bounded.Queue[record]
+	dropped atomic.Uint64 // not yet noted in the file
 	stopped atomic.Bool
 }
 
 // New returns a recorder. Nothing is recorded before Run.
 func New(cfg Config) *Recorder {
 	return &Recorder{
-		cfg: cfg, records: make(chan record, maxWaiting), bytes: semaphore.NewWeighted(maxWaitingBytes),
+		cfg: cfg, records: bounded.New[record](maxWaiting, maxWaitingBytes),
 		files: files{dir: cfg.Dir, most: cfg.MaxBytes, create: create},
 	}
 }
@@ -62,30 +59,24 @@ func New(cfg Config) *Recorder {
 // Event records what the detector is told at an instant, by a message of so many
 // bytes.
 func (r *Recorder) Event(at time.Time, e detector.Event, size int64) {
-	r.take(record{at: at, event: e, size: size})
+	r.take(record{at: at, event: e}, size)
 }
 
 // Tick records that the detector is told the time.
-func (r *Recorder) Tick(at time.Time) { r.take(record{at: at}) }
+func (r *Recorder) Tick(at time.Time) { r.take(record{at: at}, 0) }
 
 // Announce records what came of the last event or tick.
 func (r *Recorder) Announce(at time.Time, a detector.Announce) {
-	r.take(record{at: at, announce: &a})
+	r.take(record{at: at, announce: &a}, 0)
 }
 
-func (r *Recorder) take(x record) {
+func (r *Recorder) take(x record, size int64) {
 	if r == nil || r.stopped.Load() {
 		return
 	}
-	if r.bytes.TryAcquire(x.size) {
-		select {
-		case r.records <- x:
-			return
-		default:
-			r.bytes.Release(x.size)
-		}
+	if !r.records.Offer(x, size) {
+		r.drop()
 	}
-	r.drop()
 }
 
 func (r *Recorder) drop() {
@@ -96,7 +87,7 @@ func (r *Recorder) drop() {
 // Close says that nothing more comes. It must be called once.
 func (r *Recorder) Close() {
 	if r != nil {
-		close(r.records)
+		close(r.records.C)
 	}
 }
 
@@ -109,12 +100,12 @@ func (r *Recorder) Run() error {
 		return fmt.Errorf("record: %w", err)
 	}
 	var last time.Time
-	for x := range r.records {
-		last = x.at
+	for x := range r.records.C {
+		last = x.Value.at
 		if !r.stopped.Load() {
-			r.stop(r.write(x))
+			r.stop(r.write(x.Value))
 		}
-		r.bytes.Release(x.size)
+		r.records.Release(x.Bytes)
 	}
 	if !r.stopped.Load() {
 		r.stop(r.note(last))
@@ -161,7 +152,7 @@ func (r *Recorder) write(x record) error {
 	if err := r.append(x.at, l); err != nil {
 		return err
 	}
-	if len(r.records) == 0 {
+	if len(r.records.C) == 0 {
 		return r.files.flush()
 	}
 	return nil

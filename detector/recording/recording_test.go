@@ -264,7 +264,7 @@ func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
 	s.start()
 	s.stop(t)
 	r, _, notes := play(t, dir)
-	if s.dropped != 2 || r.Events != 4+1 || !strings.Contains(notes[0], "2 lines were dropped") || !s.bytes.TryAcquire(maxWaitingBytes) {
+	if s.dropped != 2 || r.Events != 4+1 || !strings.Contains(notes[0], "2 lines were dropped") || !s.records.Room.TryAcquire(maxWaitingBytes) {
 		t.Errorf("%d dropped, %+v %q", s.dropped, r, notes)
 	}
 }

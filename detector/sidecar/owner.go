@@ -6,11 +6,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/waitgraph/waitgraph/detector"
 	"github.com/waitgraph/waitgraph/detector/promsink"
 	"github.com/waitgraph/waitgraph/detector/recording"
+	"github.com/waitgraph/waitgraph/internal/bounded"
 )
 
 // tick is how often the detector is told that time passes.
@@ -41,12 +40,6 @@ type reach interface {
 	CountQueue(c detector.CountQueue) bool
 }
 
-// event is what the owner is told.
-type event struct {
-	detector.Event
-	size int64 // what it takes of maxEventBytes
-}
-
 // announcement is what the owner tells the world.
 type announcement struct {
 	detector.Announce
@@ -62,8 +55,7 @@ type owner struct {
 	// recorder records all that the machine is told and announces; nil: nothing is.
 	recorder *recording.Recorder
 
-	events        chan event
-	eventBytes    *semaphore.Weighted // what those take that wait, and the one in hand
+	events        bounded.Queue[detector.Event]
 	requests      chan func()
 	announcements chan announcement
 	ended         chan struct{}
@@ -77,8 +69,7 @@ type owner struct {
 func newOwner(m machine) *owner {
 	o := &owner{
 		machine:       m,
-		events:        make(chan event, maxEvents),
-		eventBytes:    semaphore.NewWeighted(maxEventBytes),
+		events:        bounded.New[detector.Event](maxEvents, maxEventBytes),
 		requests:      make(chan func()),
 		announcements: make(chan announcement, maxAnnouncements),
 		ended:         make(chan struct{}),
@@ -99,11 +90,11 @@ func (o *owner) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case e := <-o.events:
+		case e := <-o.events.C:
 			now := o.now()
-			o.recorder.Event(now, e.Event, e.size)
-			o.do(now, o.machine.Step(now, e.Event))
-			o.eventBytes.Release(e.size)
+			o.recorder.Event(now, e.Value, e.Bytes)
+			o.do(now, o.machine.Step(now, e.Value))
+			o.events.Release(e.Bytes)
 		case <-ticks.C:
 			now := o.now()
 			o.recorder.Tick(now)
@@ -133,16 +124,9 @@ func (o *owner) publishStats() {
 // in. It never blocks: what comes too fast is dropped, and repaired by the agents'
 // digests and the detector's repetitions.
 func (o *owner) tell(e detector.Event, size int) {
-	one := event{e, int64(size)}
-	if o.eventBytes.TryAcquire(one.size) {
-		select {
-		case o.events <- one:
-			return
-		default:
-			o.eventBytes.Release(one.size)
-		}
+	if !o.events.Offer(e, int64(size)) {
+		o.metrics.Drop(promsink.DroppedEvent)
 	}
-	o.metrics.Drop(promsink.DroppedEvent)
 }
 
 // do does what the detector wants done. What is dropped, the detector asks again.

@@ -185,7 +185,7 @@ func TestWhatWaitsIsBoundedInBytes(t *testing.T) {
 		o.tell(detector.Reported{}, 1)
 		close(stuck)
 		synctest.Wait()
-		if n := count(t, registry, "waitgraph_dropped_total"); n != 4 || steps != fit+2 || !o.eventBytes.TryAcquire(maxEventBytes) {
+		if n := count(t, registry, "waitgraph_dropped_total"); n != 4 || steps != fit+2 || !o.events.Room.TryAcquire(maxEventBytes) {
 			t.Errorf("%d drops counted, %d steps", n, steps)
 		}
 	})
