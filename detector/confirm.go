@@ -136,7 +136,8 @@ func (r *round) edgeObjection(m *coreMember, w *coreWait, figures map[*queue]fig
 		if r.doubts(w.on) {
 			return fmt.Sprintf("a consumer of the queue %s is gone that may have taken the request of %s", w.queue.name, waiter)
 		}
-		return figures[w.queue].objection(w.queue.name, r.counts[w.queue.name])
+		c := r.counts[w.queue.name]
+		return cmp.Or(figures[w.queue].objection(w.queue.name, c), strangerObjection(m, w, c))
 	}
 	if w.Holders == 0 && w.Kind != report.Reply && w.Kind != report.Lock {
 		return fmt.Sprintf("nobody vouches for all who can grant the %v %s", w.Kind, w.Resource)
@@ -150,6 +151,14 @@ func (r *round) edgeObjection(m *coreMember, w *coreWait, figures map[*queue]fig
 		}
 	}
 	return ""
+}
+
+// strangerObjection says whether a consumer is gone of whom only the broker has told.
+func strangerObjection(m *coreMember, w *coreWait, c *QueueCounted) string {
+	if c == nil || c.Consumers >= w.on.outnumbered || !w.untaken() {
+		return ""
+	}
+	return fmt.Sprintf("a consumer of the queue %s is gone that nobody told of, and may have taken the request of %s", w.queue.name, m.node.key.Process)
 }
 
 // taker returns the consumer who has taken a request that lay in a queue when the

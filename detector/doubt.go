@@ -54,6 +54,30 @@ func (r *resource) heldBeyond(a *agent) bool {
 	return false
 }
 
+// outnumber notes that a queue has so many consumers, of whom not all are known. One
+// of the others may take what lies in it, give it up, and be gone at the next count.
+func (q *queue) outnumber(consumers int) {
+	q.outnumbered = true
+	for r := range q.waiters {
+		r.outnumbered = max(r.outnumbered, consumers)
+	}
+}
+
+// account ends that for the requests that waited while there were no more consumers
+// than now, when all are known: those of whom nobody had told are among them.
+func (q *queue) account(consumers int) {
+	if !q.outnumbered {
+		return
+	}
+	q.outnumbered = false
+	for r := range q.waiters {
+		if r.outnumbered <= consumers {
+			r.outnumbered = 0
+		}
+		q.outnumbered = q.outnumbered || r.outnumbered > 0
+	}
+}
+
 // trust takes the doubts back: the agent was silent, not dead.
 func (d *Detector) trust(a *agent) {
 	for _, r := range d.resources {

@@ -29,7 +29,11 @@ type resource struct {
 	// in the queue. They may have taken it and given it up, and cannot be
 	// asked any more.
 	doubts map[*agent]struct{}
-	missed int // waits for it of agents that are silent
+	// outnumbered is the most consumers of the queue that the broker has counted
+	// while somebody waited and not all of them were known; 0 if they were, or
+	// have become so since.
+	outnumbered int
+	missed      int // waits for it of agents that are silent
 
 	grantor grantor
 }
@@ -44,8 +48,9 @@ type queue struct {
 	unknown map[*agent]int
 	waiters map[*resource]struct{} // resources that refer to this queue
 
-	blocked    int // of the members
-	lastWorker bool
+	outnumbered bool // some waiters are
+	blocked     int  // of the members
+	lastWorker  bool
 
 	grantor grantor
 }

@@ -124,11 +124,18 @@ func (d *Detector) dropUnknown(q *queue, a *agent) {
 	}
 }
 
-// countMembers forgets the unknown members of a queue once the broker has no
-// more consumers than are known.
+// countMembers holds the broker's count of a queue's consumers against those that are
+// known. Once it has no more, nobody unknown is left.
 func (d *Detector) countMembers(q *queue, c QueueCounted) {
-	if c.Err != "" || c.Consumers > q.members.len() {
+	known := q.members.len()
+	switch {
+	case c.Err != "":
 		return
+	case c.Consumers > known:
+		q.outnumber(c.Consumers)
+		return
+	case c.Consumers == known:
+		q.account(known)
 	}
 	for a := range q.unknown {
 		d.dropUnknown(q, a)

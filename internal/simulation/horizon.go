@@ -14,29 +14,44 @@ import (
 // else can (docs/theory.md, "What nobody can know").
 //
 // It draws the line twice. A request is doubtful if the detector has heard of
-// it, and that its queue is consumed from an agent that is over since: then it
-// must not count on the request's being there, and the score expects no verdict
-// that does. A request is hidden if it was taken by somebody who cannot be asked
-// and of whom the detector could not know: then it cannot but count on it.
+// it, and that its queue is consumed from an agent that is over since, or by more
+// than have told: then it must not count on the request's being there, and the score
+// expects no verdict that does. A request is hidden if it was taken by somebody who
+// cannot be asked and of whom the detector could not know: then it cannot but count
+// on it.
 //
 // A scripted world has none.
 type horizon struct {
-	w        *world
-	heard    map[report.Agent]time.Time
-	newest   map[string]uint64 // incarnations
-	over     map[report.Agent]bool
-	consumed map[report.Agent]map[string]bool // queues of which an agent has told
-	waiting  map[report.Resource]*request     // of which their callers have told
-	doubts   map[*request]map[report.Agent]bool
-	counted  map[uint64][]counted // by round
+	w           *world
+	agents      map[report.Agent]*told
+	newest      map[string]uint64            // incarnations
+	waiting     map[report.Resource]*request // of which their callers have told
+	doubts      map[*request]map[report.Agent]bool
+	outnumbered map[*request]outnumbered
+	counted     map[uint64][]counted // by round
+}
+
+// told is what an agent has told, and when.
+type told struct {
+	heard    time.Time
+	over     bool
+	beat     uint64
+	members  []report.Member // as of its latest heartbeat
+	consumed map[string]bool // queues, ever
+}
+
+// outnumbered says that the broker has counted more consumers than had told while a
+// request waited, and whether the detector had heard of that then.
+type outnumbered struct {
+	consumers int
+	heard     bool
 }
 
 func newHorizon(w *world) *horizon {
 	return &horizon{
-		w: w, heard: make(map[report.Agent]time.Time), newest: make(map[string]uint64),
-		over: make(map[report.Agent]bool), consumed: make(map[report.Agent]map[string]bool),
+		w: w, agents: make(map[report.Agent]*told), newest: make(map[string]uint64),
 		waiting: make(map[report.Resource]*request), doubts: make(map[*request]map[report.Agent]bool),
-		counted: make(map[uint64][]counted),
+		outnumbered: make(map[*request]outnumbered), counted: make(map[uint64][]counted),
 	}
 }
 
@@ -105,35 +120,68 @@ func (h *horizon) count(round uint64, q *queue) {
 	}
 }
 
-// hear takes note of a batch that reaches the detector.
-func (h *horizon) hear(b *report.Batch) {
+// tell takes note of how many consumers the broker has counted, as the detector is
+// told.
+func (h *horizon) tell(q *queue, consumers int) {
 	if h == nil {
 		return
 	}
-	a := b.Agent
-	if a.Incarnation < h.newest[a.Name] {
+	known := 0
+	for _, a := range h.agents {
+		for _, m := range a.members {
+			if m.Queue == q.name {
+				known++
+			}
+		}
+	}
+	for _, p := range h.w.procs {
+		if p.blocked == nil {
+			continue
+		}
+		for _, r := range p.blocked.requests {
+			before := h.outnumbered[r]
+			switch {
+			case r.queue != q:
+			case consumers > known:
+				heard := before.heard || h.waiting[r.reply] == r
+				h.outnumbered[r] = outnumbered{max(before.consumers, consumers), heard}
+			case consumers == known && before.consumers <= consumers:
+				delete(h.outnumbered, r)
+			}
+		}
+	}
+	h.w.changed = true
+}
+
+// hear takes note of a batch that reaches the detector.
+func (h *horizon) hear(b *report.Batch) {
+	if h == nil || b.Agent.Incarnation < h.newest[b.Agent.Name] {
 		return
 	}
-	if before := (report.Agent{Name: a.Name, Incarnation: h.newest[a.Name]}); before != a && h.consumed[before] != nil {
-		h.lose(before)
+	before := h.agents[report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]}]
+	a := h.agents[b.Agent]
+	if a == nil {
+		a = &told{consumed: make(map[string]bool)}
+		h.agents[b.Agent] = a
 	}
-	h.newest[a.Name], h.heard[a] = a.Incarnation, h.w.now
-	if h.over[a] {
-		h.trust(a)
+	if before != nil && before != a {
+		h.lose(report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]})
 	}
-	if h.consumed[a] == nil {
-		h.consumed[a] = make(map[string]bool)
+	h.newest[b.Agent.Name], a.heard = b.Agent.Incarnation, h.w.now
+	if a.over {
+		h.trust(b.Agent)
 	}
-	if b.Heartbeat != nil {
+	if b.Heartbeat != nil && b.Heartbeat.Seq > a.beat {
+		a.beat, a.members = b.Heartbeat.Seq, b.Heartbeat.Members
 		for _, m := range b.Heartbeat.Members {
-			h.consumed[a][m.Queue] = true
+			a.consumed[m.Queue] = true
 		}
 	}
 	for i := range b.States {
 		h.learn(&b.States[i])
 	}
 	if b.Heartbeat != nil && b.Heartbeat.Leaving {
-		h.lose(a)
+		h.lose(b.Agent)
 	}
 }
 
@@ -158,54 +206,63 @@ func (h *horizon) lapse() {
 	if h == nil {
 		return
 	}
-	for a, at := range h.heard {
-		if !h.over[a] && h.w.now.Sub(at) >= detector.DefaultConfig().Lease {
-			h.lose(a)
+	for id, a := range h.agents {
+		if !a.over && h.w.now.Sub(a.heard) >= detector.DefaultConfig().Lease {
+			h.lose(id)
 		}
 	}
 }
 
-// lose doubts the requests that may have been taken where a's processes
+// lose doubts the requests that may have been taken where an agent's processes
 // consumed.
-func (h *horizon) lose(a report.Agent) {
-	h.over[a] = true
+func (h *horizon) lose(id report.Agent) {
+	a := h.agents[id]
+	a.over, a.members = true, nil
 	for name, r := range h.waiting {
 		switch {
 		case r.closed:
 			delete(h.waiting, name)
-		case h.consumed[a][r.queue.name]:
+		case a.consumed[r.queue.name]:
 			if h.doubts[r] == nil {
 				h.doubts[r] = make(map[report.Agent]bool)
 			}
-			h.doubts[r][a] = true
+			h.doubts[r][id] = true
 		}
 	}
 	h.w.changed = true
 }
 
-// trust takes the doubts back: a was silent, not dead.
-func (h *horizon) trust(a report.Agent) {
-	delete(h.over, a)
+// trust takes the doubts back: the agent was silent, not dead.
+func (h *horizon) trust(id report.Agent) {
+	h.agents[id].over = false
 	for _, doubts := range h.doubts {
-		delete(doubts, a)
+		delete(doubts, id)
 	}
 	h.w.changed = true
 }
 
 // doubtful reports whether the detector must not count on a request's being in
 // its queue.
-func (h *horizon) doubtful(r *request) bool { return r.taker == nil && len(h.doubts[r]) > 0 }
+func (h *horizon) doubtful(r *request) bool {
+	return r.taker == nil && (len(h.doubts[r]) > 0 || h.outnumbered[r].consumers > 0)
+}
 
 // hidden reports whether the detector could not but believe that a request is
 // in its queue although it was taken, and answered or given up.
 func (h *horizon) hidden(r *request) bool {
-	return h.vanished(r) && (r.seen.unwatched || !h.doubts[r][r.seen.agent])
+	return h.vanished(r) && !h.outnumbered[r].heard && (r.seen.unwatched || !h.doubts[r][r.seen.agent])
 }
 
 // vanished reports whether a request was taken, and answered or given up, by
 // somebody who cannot say so.
 func (h *horizon) vanished(r *request) bool {
-	return r.over && r.seen != (witness{}) && (r.seen.unwatched || !h.w.alive(r.seen.agent))
+	return r.over && r.seen != (witness{}) && (r.seen.unwatched || !h.reached(r.seen.agent))
+}
+
+// reached reports whether the detector has heard an agent lately that lives.
+func (h *horizon) reached(id report.Agent) bool {
+	a := h.agents[id]
+	return a != nil && !a.over && h.w.alive(id)
 }
 
 func (w *world) alive(a report.Agent) bool {

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/waitgraph/waitgraph/detector"
@@ -184,16 +185,20 @@ func (n *network) count(e detector.CountQueue) {
 	life := n.life
 	n.w.after(n.w.around(200*time.Microsecond), func() {
 		c := detector.QueueCounted{Round: e.Round, Queue: e.Queue}
-		for _, q := range n.w.queues {
-			if q.name == e.Queue {
-				c.Consumers, c.Ready = len(q.consumers), len(q.ready)
-				n.w.horizon.count(e.Round, q)
-			}
+		i := slices.IndexFunc(n.w.queues, func(q *queue) bool { return q.name == e.Queue })
+		if i >= 0 {
+			q := n.w.queues[i]
+			c.Consumers, c.Ready = len(q.consumers), len(q.ready)
+			n.w.horizon.count(e.Round, q)
 		}
 		n.w.after(n.w.around(200*time.Microsecond), func() {
-			if n.life == life {
-				n.step(c)
+			if n.life != life {
+				return
 			}
+			if i >= 0 {
+				n.w.horizon.tell(n.w.queues[i], c.Consumers)
+			}
+			n.step(c)
 		})
 	})
 }
