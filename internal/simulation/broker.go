@@ -13,6 +13,7 @@ type request struct {
 	reply  report.Resource // "" if nobody waits
 	chain  []report.Hop
 	from   *wait
+	branch *branch // of its sender that waits for it; nil if all of that does
 	queue  *queue
 	taker  *process // nil while in the queue
 	seen   witness  // the last that took it
@@ -36,6 +37,7 @@ type queue struct {
 	mailbox   bool
 	reentrant bool
 	prefetch  int     // of a pool's worker; 0 is 1
+	limit     int     // of messages that lie in it; more are rejected; 0: none
 	left      bool    // by its consumers at times
 	buffer    *buffer // for messages that nobody waits for; nil if it is not bounded
 	consumers []*process
@@ -66,6 +68,7 @@ func (w *world) dispatch(q *queue) {
 		}
 		p, r := q.consumers[i], q.ready[0]
 		q.ready = q.ready[1:]
+		w.changed = w.changed || q.limit > 0
 		// The broker goes round.
 		q.consumers = append(append(slices.Clone(q.consumers[:i]), q.consumers[i+1:]...), p)
 		r.taker = p
@@ -124,7 +127,10 @@ func (r *request) arrive() {
 	w.requests = slices.DeleteFunc(w.requests, func(o *request) bool { return o == r })
 	if w.need--; w.need > 0 {
 		w.by.granted(r)
-		return
+	} else {
+		w.by.unblock(report.Granted)
 	}
-	w.by.unblock(report.Granted)
+	if r.branch != nil {
+		r.branch.answered(r)
+	}
 }

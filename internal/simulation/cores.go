@@ -8,7 +8,9 @@ func (w *wait) open(v view) [][]*process {
 	case w.guard != nil:
 		return [][]*process{w.guard.holders}
 	case w.buffer != nil:
-		return [][]*process{{w.buffer.buffer.drain}}
+		return [][]*process{w.buffer.buffer.drains}
+	case w.space != nil:
+		return [][]*process{w.space.queue.consumed(v)}
 	}
 	var all [][]*process
 	for _, r := range w.requests {

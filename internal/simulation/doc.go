@@ -3,17 +3,15 @@
 //
 // A world is a random system of processes on several hosts: servers with a
 // mailbox each, pools of workers on shared queues, and clients. They run random
-// programs of nested calls, parallel calls that need all, any or k replies,
-// messages that nobody waits for, locks, permits, bounded buffers, work,
+// programs of nested calls, parallel calls that need all, any or k replies, calls
+// of several goroutines, messages that nobody waits for, locks, permits, bounded
+// buffers with one drain or several, full queues of the broker, work,
 // timeouts that are caught or that crash, cancellations and early answers. Some
 // workers no agent watches, and some leave their queue at times. Each host has a
 // real agent's ledger; the reports and questions travel over a network that
 // delays, holds back, reorders, duplicates and drops them, on clocks that
 // disagree. Hosts die, with or without taking leave, and their processes come back
 // on the same host or on another; detectors die and start again knowing nothing.
-//
-// A process waits for one call at a time, however many requests it sends, and
-// space in a queue of the broker is not to be had here.
 //
 //	programs ──▶ world ──▶ ledgers ──▶ network ──▶ detector
 //	                │                                  │ verdicts

@@ -74,13 +74,13 @@ func (g *guard) free(p *process) {
 	next.unblock(report.Granted)
 }
 
-// buffer bounds the messages without a reply that are on their way to a server
-// or in its mailbox. Only the server makes room.
+// buffer bounds the messages without a reply that are on their way to those who
+// consume a queue, or in their hands. They alone make room.
 type buffer struct {
 	name    report.Resource
 	size    int
 	used    int
-	drain   *process
+	drains  []*process
 	waiters []*wait
 }
 

@@ -75,7 +75,12 @@ func (w *wait) report(now time.Time) []report.Wait {
 		waits = append(waits, report.Wait{Resource: g.name, Kind: g.kind, Since: now, Holders: g.size})
 	}
 	if w.buffer != nil {
-		waits = append(waits, report.Wait{Resource: w.buffer.buffer.name, Kind: report.Buffer, Since: now, Holders: 1})
+		b := w.buffer.buffer
+		waits = append(waits, report.Wait{Resource: b.name, Kind: report.Buffer, Since: now, Holders: len(b.drains)})
+	}
+	if s := w.space; s != nil {
+		to := report.Destination{Key: s.queue.name}
+		waits = append(waits, report.Wait{Resource: s.name, Kind: report.Buffer, Since: now, Destination: to})
 	}
 	return waits
 }
@@ -89,6 +94,24 @@ func (p *process) ended(cause report.Cause) {
 // granted tells that one of several replies has come.
 func (p *process) granted(r *request) {
 	p.tell(func(l *ledger.Ledger, now time.Time) { l.Grant(now, p.id, r.reply) })
+}
+
+// withdrew tells that a process has given up some of what it needs, and waits for the
+// rest.
+func (p *process) withdrew(cause report.Cause, given []*request) {
+	p.tell(func(l *ledger.Ledger, now time.Time) {
+		var names []report.Resource
+		for _, r := range given {
+			names = append(names, r.reply)
+		}
+		l.Withdraw(now, p.id, cause, names...)
+		p.blocked.epoch, _ = p.id.Epoch()
+	})
+}
+
+// refused tells that the queue for whose space a process waits is full still.
+func (p *process) refused(s *space) {
+	p.tell(func(l *ledger.Ledger, _ time.Time) { l.Refused(p.id, s.name) })
 }
 
 type hops []report.Hop

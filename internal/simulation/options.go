@@ -42,6 +42,10 @@ type Options struct {
 	// Chances.
 	Leavers   int // pools whose workers leave their queue at times while they live on
 	Farewells int // deaths of a host that are in good order: its agent says so
+	Forks     int // calls that several goroutines make
+	Drains    int // pools that take messages into a bounded buffer
+
+	Streams int // queues that reject messages when they are full, with Workers each
 }
 
 // Network says how reports, questions and answers travel. It is calm and rough
@@ -88,6 +92,11 @@ func RandomOptions(seed uint64) Options {
 	opt.Leavers = pick(2) * pick(100)
 	opt.Farewells = pick(2) * pick(100)
 	opt.Network.Late = pick(2) * pick(6)
+	opt.Forks = pick(2) * pick(60)
+	opt.Drains = pick(2) * pick(60)
+	if opt.Streams = pick(3) * pick(2); opt.Streams > 0 {
+		opt.Sends = 60 + pick(41)
+	}
 	if pick(12) == 0 {
 		opt.Restart = time.Duration(500+pick(1500)) * time.Millisecond
 	}

@@ -28,6 +28,7 @@ type process struct {
 	answered bool     // early
 	program  []op
 	blocked  *wait
+	branches int // of its program that are under way
 	guards   []*guard
 	busy     bool
 	promised int // requests that the broker has sent it
@@ -43,6 +44,7 @@ type wait struct {
 	guard    *guard
 	message  *request // that waits for space in buffer
 	buffer   *queue
+	space    *space
 	onEnd    report.Cause // how a timeout ends it
 	crash    bool
 }
@@ -206,13 +208,19 @@ func (p *process) block(w *wait, limit time.Duration) {
 		return
 	}
 	if limit == 0 {
-		limit, w.crash = p.world.opt.Patience/2+p.world.around(p.world.opt.Patience/2), true
+		limit, w.crash = p.patience(), true
 	}
 	p.later(limit, func() {
 		if p.blocked == w {
 			p.giveUp(w)
 		}
 	})
+}
+
+// patience is how long somebody lets the process wait without a limit.
+func (p *process) patience() time.Duration {
+	half := p.world.opt.Patience / 2
+	return half + p.world.around(half)
 }
 
 func (p *process) giveUp(w *wait) {
@@ -231,7 +239,9 @@ func (p *process) unblock(cause report.Cause) {
 	}
 	p.blocked = nil
 	p.ended(cause)
-	p.later(p.world.around(20*time.Microsecond), p.step)
+	if p.branches == 0 {
+		p.later(p.world.around(20*time.Microsecond), p.step)
+	}
 }
 
 // withdraw takes a wait off the lists of those whom something is granted.
@@ -265,7 +275,8 @@ func (p *process) vanish() {
 	var unfinished []*request
 	if p.serve != nil && !p.serve.mailbox {
 		unfinished, p.mailbox = p.mailbox, nil
-		if p.request != nil && !p.answered {
+		drained := p.serve.buffer != nil && p.request != nil && p.request.reply == ""
+		if p.request != nil && !p.answered && !drained {
 			unfinished = append(unfinished, p.request)
 			p.request = nil
 		}
@@ -298,7 +309,7 @@ func (p *process) die() {
 	}
 	guards := p.guards
 	p.life++
-	p.running, p.busy, p.answered, p.promised = false, false, false, 0
+	p.running, p.busy, p.answered, p.promised, p.branches = false, false, false, 0, 0
 	p.mailbox, p.request, p.program, p.guards = nil, nil, nil, nil
 	for _, g := range guards {
 		g.free(p)

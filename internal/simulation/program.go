@@ -23,7 +23,7 @@ func (p *process) write(depth int) []op {
 		ops = append(ops, w.work())
 		switch n := w.rng.IntN(10); {
 		case n < 5 && depth <= w.opt.Depth:
-			ops = append(ops, p.plan())
+			ops = append(ops, p.plans())
 		case n < 7 && len(w.guards) > 0:
 			ops = append(ops, p.guarded(depth)...)
 		case n < 8 && w.chance(w.opt.Sends):
@@ -58,6 +58,10 @@ func (p *process) guarded(depth int) []op {
 
 // message makes up a message that nobody waits for.
 func (p *process) message() op {
+	if n := p.world.opt.Streams; n > 0 && p.world.chance(70) {
+		q := p.world.queues[p.world.rng.IntN(n)]
+		return func(p *process) bool { return p.offer(&request{queue: q}, p.world.timeout()) }
+	}
 	q := p.partner()
 	if q.buffer != nil {
 		return func(p *process) bool { return p.put(&request{queue: q}, p.world.timeout, false) }
@@ -66,12 +70,14 @@ func (p *process) message() op {
 }
 
 // partner picks a queue to send to: one further down than the process's own,
-// so that nothing comes back, or against that order.
+// so that nothing comes back, or against that order. Streams come first, and take no
+// requests.
 func (p *process) partner() *queue {
 	w := p.world
-	below := w.queues[slices.Index(w.queues, p.serve)+1:]
+	all := w.queues[w.opt.Streams:]
+	below := all[slices.Index(all, p.serve)+1:]
 	if len(below) == 0 || w.chance(w.opt.Upward) {
-		return w.queues[w.rng.IntN(len(w.queues))]
+		return all[w.rng.IntN(len(all))]
 	}
 	return below[w.rng.IntN(len(below))]
 }
@@ -82,6 +88,14 @@ func (w *world) timeout() time.Duration {
 		return 0
 	}
 	return 200*time.Millisecond + w.around(2*time.Second)
+}
+
+// plans makes up a call, or several goroutines that make calls.
+func (p *process) plans() op {
+	if n := p.world.opt.Forks; n > 0 && p.world.chance(n) {
+		return p.fork()
+	}
+	return p.plan()
 }
 
 // plan makes up a call, perhaps of several at once.
@@ -118,6 +132,12 @@ func (p *process) call(to []*queue, w *wait, limit time.Duration) {
 
 // post sends the requests of a wait and begins it.
 func (p *process) post(w *wait, limit time.Duration) {
+	p.ask(w, limit)
+	p.block(w, limit)
+}
+
+// ask tells of a wait and sends its requests.
+func (p *process) ask(w *wait, limit time.Duration) {
 	w.by = p
 	for _, r := range w.requests {
 		r.reply, r.from = p.host.mint(), w
@@ -127,7 +147,6 @@ func (p *process) post(w *wait, limit time.Duration) {
 		r.chain = p.chain(w, r, limit)
 		p.world.send(r)
 	}
-	p.block(w, limit)
 }
 
 // maxHops is how many hops a call chain has: the latest ones.

@@ -51,7 +51,10 @@ func (w *wait) scene(h *horizon) string {
 		fmt.Fprintf(&b, " %s held by %v", g.name, g.holders)
 	}
 	if w.buffer != nil {
-		fmt.Fprintf(&b, " %s drained by %v", w.buffer.buffer.name, w.buffer.buffer.drain)
+		fmt.Fprintf(&b, " %s drained by %v", w.buffer.buffer.name, w.buffer.buffer.drains)
+	}
+	if s := w.space; s != nil {
+		fmt.Fprintf(&b, " %s of %d, taken %t", s.name, s.queue.limit, s.taken)
 	}
 	return b.String()
 }

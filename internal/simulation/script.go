@@ -146,7 +146,7 @@ func (w *world) furnish(s *System) {
 			made.serve = w.queues[p.Queue]
 			made.serve.reentrant = p.Reentrant
 			if b := made.serve.buffer; b != nil {
-				b.drain = made
+				b.drains = []*process{made}
 				w.note(runlog.Entry{Kind: runlog.Take, Process: p.Name, Resource: string(b.name)})
 			}
 		}

@@ -62,8 +62,9 @@ func (w *wait) freed(left set, v view) bool {
 	case w.guard != nil:
 		return w.guard.grantable(left)
 	case w.buffer != nil:
-		drain := w.buffer.buffer.drain
-		return !drain.running || !left[drain.index]
+		return slices.ContainsFunc(w.buffer.buffer.drains, func(p *process) bool { return !p.running || !left[p.index] })
+	case w.space != nil:
+		return w.space.grantable(left, v)
 	}
 	granted := 0
 	for _, r := range w.requests {

@@ -100,23 +100,21 @@ func (w *world) populate() {
 		skew := time.Duration(w.rng.NormFloat64() * float64(2*time.Second))
 		w.hosts = append(w.hosts, &host{w: w, name: fmt.Sprintf("host%d", i), skew: skew})
 	}
+	for i := range w.opt.Streams {
+		w.populateWorkers(&queue{name: fmt.Sprintf("stream%d", i), limit: 1 + w.rng.IntN(2)})
+	}
 	for i := range w.opt.Servers {
 		q := &queue{name: fmt.Sprintf("server%d", i), mailbox: true}
-		if w.chance(w.opt.Buffers) {
-			q.buffer = &buffer{name: report.Resource("buffer/" + q.name), size: 1 + w.rng.IntN(3)}
-		}
+		q.buffer = w.buffer(q.name, w.opt.Buffers)
 		w.queues = append(w.queues, q)
 		w.add(q.name, q)
 	}
 	for i := range w.opt.Pools {
 		q := &queue{name: fmt.Sprintf("pool%d", i)}
-		w.queues = append(w.queues, q)
-		stranger := w.chance(w.opt.Strangers)
-		q.left = w.opt.Leavers > 0 && w.chance(w.opt.Leavers)
-		for j := range w.opt.Workers {
-			p := w.add(fmt.Sprintf("%s.worker%d", q.name, j), q)
-			p.watched = j > 0 || !stranger
+		if w.opt.Drains > 0 {
+			q.buffer = w.buffer(q.name, w.opt.Drains)
 		}
+		w.populateWorkers(q)
 	}
 	for i := range w.opt.Clients {
 		w.add(fmt.Sprintf("client%d", i), nil)
@@ -129,13 +127,32 @@ func (w *world) populate() {
 	}
 }
 
+// buffer makes a buffer for a queue, or none.
+func (w *world) buffer(name string, chance int) *buffer {
+	if !w.chance(chance) {
+		return nil
+	}
+	return &buffer{name: report.Resource("buffer/" + name), size: 1 + w.rng.IntN(3)}
+}
+
+// populateWorkers makes the workers that consume a queue together.
+func (w *world) populateWorkers(q *queue) {
+	w.queues = append(w.queues, q)
+	stranger := w.chance(w.opt.Strangers)
+	q.left = w.opt.Leavers > 0 && w.chance(w.opt.Leavers)
+	for j := range w.opt.Workers {
+		p := w.add(fmt.Sprintf("%s.worker%d", q.name, j), q)
+		p.watched = j > 0 || !stranger
+	}
+}
+
 func (w *world) add(name string, serve *queue) *process {
 	p := &process{
 		world: w, index: len(w.procs), host: w.hosts[w.rng.IntN(len(w.hosts))],
 		name: name, serve: serve, watched: true,
 	}
 	if serve != nil && serve.buffer != nil {
-		serve.buffer.drain = p
+		serve.buffer.drains = append(serve.buffer.drains, p)
 	}
 	w.procs = append(w.procs, p)
 	return p
