@@ -106,7 +106,7 @@ func (d *Detector) hear(a *agent) bool {
 func (d *Detector) heartbeat(a *agent, b *report.Batch) {
 	h := b.Heartbeat
 	if h.Complete {
-		d.forgetOmitted(a, b.States)
+		d.forgetOmitted(a, h.Part, b.States)
 	}
 	d.setMembers(a, h.Members)
 	if a.synced = a.digest == h.Digest; a.synced {
@@ -122,14 +122,14 @@ func (d *Detector) heartbeat(a *agent, b *report.Batch) {
 	}
 }
 
-// forgetOmitted ends the waits that an agent's complete set does not have.
-func (d *Detector) forgetOmitted(a *agent, complete []report.State) {
+// forgetOmitted ends the waits that a part of an agent's complete set does not have.
+func (d *Detector) forgetOmitted(a *agent, part report.Part, complete []report.State) {
 	listed := make(map[report.Key]struct{}, len(complete))
 	for i := range complete {
 		listed[complete[i].Key] = struct{}{}
 	}
 	for _, n := range d.blockedNodes(a) {
-		if _, ok := listed[n.key]; !ok {
+		if _, ok := listed[n.key]; !ok && part.Has(n.key) {
 			d.release(n, unknownCause)
 		}
 	}

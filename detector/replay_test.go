@@ -105,7 +105,7 @@ func (s *stream) batch(a report.Agent, states ...report.State) *report.Batch {
 	b := &report.Batch{Agent: a, States: states}
 	if s.IntN(3) == 0 {
 		s.beats[a]++
-		b.Heartbeat = &report.Heartbeat{Seq: s.beats[a], Complete: s.IntN(4) == 0}
+		b.Heartbeat = &report.Heartbeat{Seq: s.beats[a], Complete: s.IntN(4) == 0, Part: report.Part{After: uint64(s.IntN(8) / 7)}}
 		for range s.IntN(3) {
 			k := s.key()
 			k.Agent = a

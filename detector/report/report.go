@@ -209,11 +209,25 @@ type Heartbeat struct {
 	Seq     uint64   // numbers the heartbeats of one incarnation, from 1
 	Digest  Digest   // of the agent's complete set of reported blocked states
 	Members []Member // complete: every queue that a process of this agent consumes
-	// Complete says that the batch holds every reported state of the agent:
-	// what it omits is gone.
+	// Complete says that the batch holds every reported state of the agent's
+	// processes in Part: what it omits of them is gone. A set that is too large
+	// for one message comes in parts.
 	Complete bool
+	Part     Part
 	// Leaving says that the agent shuts down in good order.
 	Leaving bool
+}
+
+// Part is a range of an agent's processes by their Activation, all of them if it is
+// zero.
+type Part struct {
+	After   uint64
+	Through uint64 // 0: without an end
+}
+
+// Has reports whether a process is in the part.
+func (p Part) Has(k Key) bool {
+	return k.Activation > p.After && (p.Through == 0 || k.Activation <= p.Through)
 }
 
 // Answer marks a batch as the answer to a Question. The batch holds the
@@ -241,6 +255,6 @@ type Question struct {
 	Processes []Key
 	Replies   []Resource // requests that nobody is known to have taken
 	// Everything asks for the complete set of states and a heartbeat
-	// instead: the answer to a digest that does not match.
+	// instead, or for its next part: the answer to a digest that does not match.
 	Everything bool
 }

@@ -268,6 +268,10 @@ func decodeHeartbeat(msg []byte, body value, b *report.Batch) error {
 			return v.number(&h.Digest.Sum)
 		case attrComplete:
 			return v.flag(&h.Complete)
+		case attrAfter:
+			return v.number(&h.Part.After)
+		case attrThrough:
+			return v.number(&h.Part.Through)
 		case attrLeaving:
 			return v.flag(&h.Leaving)
 		}

@@ -39,7 +39,10 @@
 //	waitgraph.seq                 int     among the heartbeats of the incarnation, from 1
 //	waitgraph.digest.count        int     reported states of blocked processes
 //	waitgraph.digest.sum          int     report.Digest.Sum over them
-//	waitgraph.complete            bool    the batch has all of them
+//	waitgraph.complete            bool    the batch has all of them, or all of a part: of
+//	                              the processes with an activation
+//	waitgraph.part.after          int     above this
+//	waitgraph.part.through        int     and not above this, if it is there
 //	waitgraph.leaving             bool    the agent shuts down
 //	body: members                 array of {process, activation, queue}
 //

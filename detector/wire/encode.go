@@ -148,6 +148,8 @@ func (e encoder) heartbeat(attr pairs, h *report.Heartbeat) {
 	attr.number(attrDigestCount, h.Digest.Count)
 	attr.number(attrDigestSum, h.Digest.Sum)
 	attr.flag(attrComplete, h.Complete)
+	attr.number(attrAfter, h.Part.After)
+	attr.number(attrThrough, h.Part.Through)
 	attr.flag(attrLeaving, h.Leaving)
 	if len(h.Members) == 0 {
 		return

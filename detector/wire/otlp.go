@@ -67,6 +67,8 @@ const (
 	attrDigestCount = "waitgraph.digest.count"
 	attrDigestSum   = "waitgraph.digest.sum"
 	attrComplete    = "waitgraph.complete"
+	attrAfter       = "waitgraph.part.after"
+	attrThrough     = "waitgraph.part.through"
 	attrLeaving     = "waitgraph.leaving"
 
 	attrRound   = "waitgraph.round"

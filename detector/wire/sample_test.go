@@ -50,7 +50,7 @@ func full() *report.Batch {
 			Seq:      12,
 			Digest:   report.Digest{Count: 1, Sum: 1<<63 + 1},
 			Members:  []report.Member{{Key: s.Key, Queue: "server_a.42"}},
-			Complete: true, Leaving: true,
+			Complete: true, Part: report.Part{After: 3, Through: 1<<63 + 1}, Leaving: true,
 		},
 		Answer: &report.Answer{Round: 9, Unknown: []report.Key{s.Key}, Taken: []report.Resource{"caller@host-2:99#7/1"}, Members: 11},
 	}
@@ -68,6 +68,7 @@ var anyBatch = rapid.Custom(func(t *rapid.T) *report.Batch {
 		h := &report.Heartbeat{
 			Seq:    rapid.Uint64Min(1).Draw(t, "seq"),
 			Digest: report.Digest{Count: anyNumber.Draw(t, "count"), Sum: anyNumber.Draw(t, "sum")}, Complete: rapid.Bool().Draw(t, "complete"),
+			Part: report.Part{After: anyNumber.Draw(t, "after"), Through: anyNumber.Draw(t, "through")},
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "members") {
 			k := anyKey.Draw(t, "member")

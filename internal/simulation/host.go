@@ -32,7 +32,7 @@ func (h *host) agent() report.Agent { return report.Agent{Name: h.name, Incarnat
 func (h *host) boot() {
 	h.life++
 	h.alive, h.sending, h.due = true, false, time.Time{}
-	h.ledger = ledger.New(h.agent(), ledger.Config{})
+	h.ledger = ledger.New(h.agent(), h.config())
 	h.w.net.disturb()
 	h.later(heartbeat, h.beat)
 	for _, p := range h.w.procs {
@@ -43,6 +43,14 @@ func (h *host) boot() {
 	if h.w.opt.Killing > 0 {
 		h.later(h.w.around(h.w.opt.Killing), h.kill)
 	}
+}
+
+// config lets some agents take a few states for more than a batch can carry.
+func (h *host) config() (c ledger.Config) {
+	if n := h.w.opt.Parts; n > 0 && h.w.chance(n) {
+		c.PartBytes = 1000
+	}
+	return c
 }
 
 // later schedules do unless the host dies before.

@@ -45,6 +45,7 @@ type Options struct {
 	Forks     int // calls that several goroutines make
 	Drains    int // pools that take messages into a bounded buffer
 
+	Parts   int // hosts whose agents tell complete sets in small parts
 	Streams int // queues that reject messages when they are full, with Workers each
 }
 
@@ -100,6 +101,7 @@ func RandomOptions(seed uint64) Options {
 	if pick(12) == 0 {
 		opt.Restart = time.Duration(500+pick(1500)) * time.Millisecond
 	}
+	opt.Parts = pick(2) * pick(100)
 	return opt
 }
 

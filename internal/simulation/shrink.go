@@ -90,6 +90,7 @@ var (
 		func(o *Options) *int { return &o.Leavers },
 		func(o *Options) *int { return &o.Forks },
 		func(o *Options) *int { return &o.Drains },
+		func(o *Options) *int { return &o.Parts },
 		func(o *Options) *int { return &o.Streams },
 		func(o *Options) *int { return &o.Farewells },
 		func(o *Options) *int { return &o.Network.Late },

@@ -84,6 +84,35 @@ func TestReconnects(t *testing.T) {
 	})
 }
 
+// What is too much for one message is told in parts, each of which the broker takes.
+func TestGiantSet(t *testing.T) {
+	everywhere(t, func(w *world) {
+		const processes = 1000 // of some 25 KB
+		var waits []tracing.Wait
+		for i := range 40 {
+			waits = append(waits, tracing.Wait{Kind: report.Lock, Resource: fmt.Sprintf("%0250d", i)})
+		}
+		for i := range processes {
+			w.agent.Block(tracing.WithProcess(w.Context(), w.agent.Process(fmt.Sprint("p", i))), tracing.All, waits...)
+		}
+		defer w.start()()
+		told, parts := make(map[string]bool), 0
+		for part := (report.Part{Through: 1}); part.Through > 0; parts++ {
+			b := w.next(complete)
+			if parts > 0 && b.Heartbeat.Part.After != part.Through {
+				w.Fatalf("after %+v comes %+v", part, b.Heartbeat.Part)
+			}
+			part = b.Heartbeat.Part
+			for i := range b.States {
+				told[b.States[i].Key.Process] = true
+			}
+		}
+		if len(told) != processes || parts < 3 {
+			w.Errorf("%d of %d processes, in %d parts", len(told), processes, parts)
+		}
+	})
+}
+
 // A broker that blocks publishers costs freshness: changes merge, and what comes
 // after is the state by then. Nothing else waits for it, not even the end.
 func TestBlockedBroker(t *testing.T) {

@@ -78,11 +78,17 @@ func (w *world) must(err error) {
 	}
 }
 
-// export starts the exporter and waits for its first word.
-func (w *world) export() (stop func()) {
+func (w *world) start() (stop func()) {
 	w.Helper()
 	stop, err := amqpexport.Start(w.Context(), w.agent, amqpexport.Config{URL: w.URL, Dial: w.network.Dial, Heartbeat: 100 * time.Millisecond})
 	w.must(err)
+	return stop
+}
+
+// export starts the exporter and waits for its first word.
+func (w *world) export() (stop func()) {
+	w.Helper()
+	stop = w.start()
 	if b := w.next(anything); !complete(b) {
 		w.Fatalf("the first word is %+v", b)
 	}

@@ -58,15 +58,14 @@ func (l *Ledger) tell(p *Process) report.State {
 }
 
 // everything publishes the complete set of reported states, under new numbers:
-// a detector that gave them up for lost takes them for news.
+// a detector that gave them up for lost takes them for news. A set that is too large
+// for one batch is published in parts, this one and those that Collect returns.
 func (l *Ledger) everything(now time.Time) report.Batch {
-	var all []*Process
-	for _, p := range l.procs {
-		if p.numbered != 0 || p.exposed || (p.in(dirtySlot) && p.newsworthy()) {
-			all = append(all, p)
-		}
+	all, part := l.untold(), report.Part{After: l.told}
+	if n := l.fit(all); n < len(all) {
+		all, part.Through = all[:n], all[n-1].key.Activation
 	}
-	slices.SortFunc(all, func(a, b *Process) int { return cmp.Compare(a.key.Activation, b.key.Activation) })
+	l.told = part.Through
 	b, hops := report.Batch{Agent: l.agent, States: make([]report.State, 0, len(all))}, maxBatchHops
 	for _, p := range all {
 		l.dirty.remove(p)
@@ -74,7 +73,46 @@ func (l *Ledger) everything(now time.Time) report.Batch {
 		b.States = append(b.States, l.publish(p, &hops))
 		l.bury(p)
 	}
-	b.Heartbeat = l.Heartbeat(now).Heartbeat
-	b.Heartbeat.Complete = true
+	beat := l.Heartbeat(now)
+	b.States, b.Heartbeat = append(b.States, beat.States...), beat.Heartbeat
+	b.Heartbeat.Complete, b.Heartbeat.Part = true, part
 	return b
+}
+
+// untold returns the processes that belong to the complete set and are still to be
+// told of, by their activations.
+func (l *Ledger) untold() []*Process {
+	var all []*Process
+	for _, p := range l.procs {
+		if p.key.Activation > l.told && (p.numbered != 0 || p.exposed || (p.in(dirtySlot) && p.newsworthy())) {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Process) int { return cmp.Compare(a.key.Activation, b.key.Activation) })
+	return all
+}
+
+// fit returns how many processes make one part, at least one if there are any.
+func (l *Ledger) fit(all []*Process) int {
+	room := l.cfg.PartBytes
+	for i, p := range all {
+		if room -= p.size(); room < 0 && i > 0 {
+			return i
+		}
+	}
+	return len(all)
+}
+
+// size is about how many bytes a report of p has, but for call chains.
+func (p *Process) size() int {
+	const state, wait, hold = 300, 150, 100
+	n := state + len(p.key.Process)
+	for i := range p.waits {
+		w := &p.waits[i]
+		n += wait + len(w.Resource) + len(w.Destination.Exchange) + len(w.Destination.Key)
+	}
+	for r := range p.holds {
+		n += hold + len(r)
+	}
+	return n
 }

@@ -55,5 +55,6 @@
 // A heartbeat summarizes the last number of every process that is still blocked
 // as far as the reports tell, and brings along what of this has not been
 // published yet. A receiver that got every batch in order finds the digest equal
-// to what it knows.
+// to what it knows. Any other asks for everything, which comes in parts where it is too
+// much for one message: each part says of which processes it leaves out nobody.
 package ledger

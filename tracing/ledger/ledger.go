@@ -15,6 +15,7 @@ type Config struct {
 	MaxProcesses int           // processes at a time; default 20,000
 	MaxHolds     int           // resources that one process holds at a time; default 20,000
 	MaxTaken     int           // names of answered and of abandoned requests, each; default 65,536
+	PartBytes    int           // about so much of the complete set is told in one batch; default 4 MiB
 }
 
 func (c Config) withDefaults() Config {
@@ -23,6 +24,7 @@ func (c Config) withDefaults() Config {
 	orElse(&c.MaxProcesses, 20_000)
 	orElse(&c.MaxHolds, 20_000)
 	orElse(&c.MaxTaken, 1<<16)
+	orElse(&c.PartBytes, 4<<20)
 	return c
 }
 
@@ -59,6 +61,7 @@ type Ledger struct {
 	moved   bool                // members changed since the last heartbeat
 	beats   uint64              // heartbeats made
 	settled uint64              // the number of the first heartbeat with the present members; 0: there never were any
+	told    uint64              // the activation through which the complete set has been told, 0 if it is not under way
 	liars   map[string]struct{} // names of processes that answered while they claimed to be blocked
 	digest  report.Digest       // of the blocked states last numbered
 	spare   *hold               // for reuse

@@ -28,6 +28,8 @@ import (
 //
 //	collect [n]   heartbeat   due   everything   ask P Q [taken r1 r2]   stats
 //
+// With "parts 700" the complete set comes in parts of so many bytes.
+//
 // In a call chain, X stands for a process of another agent if none was started.
 func TestTraces(t *testing.T) {
 	datadriven.Walk(t, "testdata/traces", func(t *testing.T, path string) {
@@ -64,6 +66,9 @@ func (s *script) run(t *testing.T, words []string) string {
 	switch verb {
 	case "at", "due", "collect", "heartbeat", "everything", "ask", "stats":
 		return s.observe(t, verb, args)
+	case "parts":
+		s.l.cfg.PartBytes, _ = strconv.Atoi(args[0])
+		return ""
 	case "start":
 		s.procs[args[0]] = s.l.Start(args[0], len(args) > 1)
 		return ""
@@ -262,6 +267,9 @@ func printBatch(b report.Batch) string {
 		fmt.Fprintf(&out, "heartbeat %d: %d blocked", h.Seq, h.Digest.Count)
 		if h.Complete {
 			out.WriteString(", complete")
+		}
+		if h.Part != (report.Part{}) {
+			fmt.Fprintf(&out, " after %d through %d", h.Part.After, h.Part.Through)
 		}
 		for _, m := range h.Members {
 			fmt.Fprintf(&out, ", %s consumes %s", m.Key.Process, m.Queue)
