@@ -187,17 +187,17 @@ func TestReceiversKnow(t *testing.T) {
 		m := newModel()
 		t.Repeat(m.actions())
 		m.actions()["drain"](t)
-		heldInBetween(t, m.published)
-		awaitedInBetween(t, m.published)
+		inBetween(t, m.published, held)
+		inBetween(t, m.published, awaited)
 		vouchedFor(t, m.published)
 		endedAsGivenUp(t, m)
 		anyOrder(t, m)
 	})
 }
 
-// heldInBetween: of two reports of one epoch that name a hold, every complete
-// one between them does too.
-func heldInBetween(t *rapid.T, published []report.State) {
+// inBetween: of two reports of one epoch that name something, every complete one
+// between them does too.
+func inBetween(t *rapid.T, published []report.State, names func(s *report.State) []report.Resource) {
 	type life struct {
 		key   report.Key
 		epoch uint64
@@ -207,49 +207,34 @@ func heldInBetween(t *rapid.T, published []report.State) {
 		if len(s.Waits) == 0 && !s.Addition {
 			continue
 		}
-		of := life{s.Key, s.Epoch}
+		of, named := life{s.Key, s.Epoch}, names(&s)
 		if gone[of] == nil {
 			gone[of] = make(map[report.Resource]bool)
 		}
-		for _, h := range s.Holds {
-			if gone[of][h.Resource] {
-				t.Fatalf("%v: %s was given up in epoch %d and is held again", s.Key, h.Resource, s.Epoch)
+		for _, r := range named {
+			if gone[of][r] {
+				t.Fatalf("%v: %s ended in epoch %d and began again", s.Key, r, s.Epoch)
 			}
-			gone[of][h.Resource] = false
+			gone[of][r] = false
 		}
 		for r := range gone[of] {
-			has := slices.ContainsFunc(s.Holds, func(h report.Hold) bool { return h.Resource == r })
-			gone[of][r] = gone[of][r] || !s.Addition && !has
+			gone[of][r] = gone[of][r] || !s.Addition && !slices.Contains(named, r)
 		}
 	}
 }
 
-// awaitedInBetween: of two complete reports of one epoch that name a wait, every
-// one between them does too.
-func awaitedInBetween(t *rapid.T, published []report.State) {
-	type life struct {
-		key   report.Key
-		epoch uint64
+func held(s *report.State) (names []report.Resource) {
+	for _, h := range s.Holds {
+		names = append(names, h.Resource)
 	}
-	over := make(map[life]map[report.Resource]bool)
-	for _, s := range published {
-		if len(s.Waits) == 0 || s.Addition {
-			continue
-		}
-		of := life{s.Key, s.Epoch}
-		if over[of] == nil {
-			over[of] = make(map[report.Resource]bool)
-		}
-		for _, w := range s.Waits {
-			if over[of][w.Resource] {
-				t.Fatalf("%v: the wait for %s ended in epoch %d and began again", s.Key, w.Resource, s.Epoch)
-			}
-			over[of][w.Resource] = false
-		}
-		for r := range over[of] {
-			over[of][r] = over[of][r] || !slices.ContainsFunc(s.Waits, func(w report.Wait) bool { return w.Resource == r })
-		}
+	return names
+}
+
+func awaited(s *report.State) (names []report.Resource) {
+	for _, w := range s.Waits {
+		names = append(names, w.Resource)
 	}
+	return names
 }
 
 // vouchedFor: what a waiter says of the number of holders stands for the whole of
