@@ -25,9 +25,11 @@ type model struct {
 	gaveUp          map[uint64]report.Cause // why, by the reported epoch in which a wait that was needed was given up
 }
 
-func newModel() *model {
+func newModel(t *rapid.T) *model {
+	// One process fills a part, or all fit.
+	cfg := Config{PartBytes: rapid.SampledFrom([]int{1, 0}).Draw(t, "part")}
 	return &model{
-		l: New(report.Agent{Name: "a", Incarnation: 1}, Config{}), now: begin, gaveUp: make(map[uint64]report.Cause),
+		l: New(report.Agent{Name: "a", Incarnation: 1}, cfg), now: begin, gaveUp: make(map[uint64]report.Cause),
 		listener: receiver{states: make(map[report.Key]*known)}, asker: receiver{states: make(map[report.Key]*known)},
 	}
 }
@@ -48,6 +50,13 @@ func (m *model) publish(t *rapid.T, b report.Batch) {
 			t.Fatalf("the asker knows %+v, the heartbeat says %+v", got, h.Digest)
 		}
 	}
+}
+
+// part asks for everything, or its next part.
+func (m *model) part(t *rapid.T) report.Batch {
+	b := m.l.Answer(m.now, report.Question{Everything: true})
+	m.publish(t, b)
+	return b
 }
 
 func (m *model) valid(t *rapid.T, b report.Batch) {
@@ -151,11 +160,15 @@ func (m *model) actions() map[string]func(*rapid.T) {
 				m.membersKnown(t, b.Answer)
 			}
 		},
+		"part": func(t *rapid.T) { m.part(t) },
 		"everything": func(t *rapid.T) {
-			b := m.l.Answer(m.now, report.Question{Everything: true})
-			m.publish(t, b)
+			for m.l.told > 0 {
+				m.part(t)
+			}
 			novice := receiver{states: make(map[report.Key]*known)}
-			novice.takeAll(b)
+			for more := true; more; more = m.l.told > 0 {
+				novice.takeAll(m.part(t))
+			}
 			if err := novice.differs(m.l); err != nil {
 				t.Fatalf("who hears everything for the first time: %v", err)
 			}
@@ -184,7 +197,7 @@ func (m *model) actions() map[string]func(*rapid.T) {
 // asks in between, or others do.
 func TestReceiversKnow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newModel()
+		m := newModel(t)
 		t.Repeat(m.actions())
 		m.actions()["drain"](t)
 		inBetween(t, m.published, held)
@@ -301,7 +314,7 @@ func anyOrder(t *rapid.T, m *model) {
 // than report-after makes no report, whatever else goes on.
 func TestShortWaitsAreSilent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newModel()
+		m := newModel(t)
 		ends := make(map[*Process]time.Time)
 		for i := range rapid.IntRange(1, 5).Draw(t, "processes") {
 			m.procs = append(m.procs, m.l.Start("p"+strconv.Itoa(i), false))
