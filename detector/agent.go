@@ -118,6 +118,9 @@ func (d *Detector) heartbeat(a *agent, b *report.Batch) {
 		d.end(a, report.Crashed)
 	case !a.synced:
 		d.stats.Gaps++
+		if h.Part.Through > 0 {
+			a.pulled = time.Time{} // there is more, at once
+		}
 		d.pull(a)
 	}
 }

@@ -103,6 +103,7 @@ func TestGiantSet(t *testing.T) {
 				w.Fatalf("after %+v comes %+v", part, b.Heartbeat.Part)
 			}
 			part = b.Heartbeat.Part
+			w.ask(w.question(&report.Question{Everything: true}))
 			for i := range b.States {
 				told[b.States[i].Key.Process] = true
 			}

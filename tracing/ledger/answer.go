@@ -59,7 +59,7 @@ func (l *Ledger) tell(p *Process) report.State {
 
 // everything publishes the complete set of reported states, under new numbers:
 // a detector that gave them up for lost takes them for news. A set that is too large
-// for one batch is published in parts, this one and those that Collect returns.
+// for one batch is published in parts: this is the next.
 func (l *Ledger) everything(now time.Time) report.Batch {
 	all, part := l.untold(), report.Part{After: l.told}
 	if n := l.fit(all); n < len(all) {

@@ -55,6 +55,7 @@
 // A heartbeat summarizes the last number of every process that is still blocked
 // as far as the reports tell, and brings along what of this has not been
 // published yet. A receiver that got every batch in order finds the digest equal
-// to what it knows. Any other asks for everything, which comes in parts where it is too
-// much for one message: each part says of which processes it leaves out nobody.
+// to what it knows. Any other asks for everything. Where that is too much for one
+// message it gets a part, which says of which processes it leaves out nobody, and asks
+// again.
 package ledger

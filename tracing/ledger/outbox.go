@@ -19,16 +19,12 @@ const (
 )
 
 // Dirty reports whether Collect has something to return.
-func (l *Ledger) Dirty() bool { return l.dirty.len > 0 || l.moved || l.told > 0 }
+func (l *Ledger) Dirty() bool { return l.dirty.len > 0 || l.moved }
 
 // Collect returns what has to be published, at most limit states; the rest stays
 // for the next call. What was changed several times is reported once, as it is
-// now. A change of memberships comes with a heartbeat. When there are no changes, the
-// next part of the complete set comes, if that is under way.
+// now. A change of memberships comes with a heartbeat.
 func (l *Ledger) Collect(now time.Time, limit int) report.Batch {
-	if l.told > 0 && l.dirty.len == 0 && !l.moved {
-		return l.everything(now)
-	}
 	b := report.Batch{Agent: l.agent}
 	hops, holds := maxBatchHops, maxBatchHolds
 	for p := l.dirty.first; p != nil && len(b.States) < limit && hops > 0 && holds > 0; p = l.dirty.first {
