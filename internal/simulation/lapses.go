@@ -113,7 +113,7 @@ func (o *watch) look(core []*process, all map[epochKey]bool, before map[*process
 		if seen.members != name.String() || all[p.epochKey()] {
 			seen = coreSeen{name.String(), finding{since: o.w.now}}
 		}
-		if o.due(&seen.finding) {
+		if o.w.still() >= Bound && o.due(&seen.finding) {
 			o.w.mistake(&o.w.score.Misses, fmt.Sprintf("%v is part of a core and no confirmed verdict says so", p))
 		}
 		o.cores[p] = seen
@@ -239,8 +239,8 @@ func (w *world) resolved(v *detector.Verdict) {
 			}
 			silent = silent || !w.truth.told[i].After(at)
 		}
-		if calm := w.now.Sub(w.net.calmSince()); silent && calm < Bound {
-			w.timer(Bound-calm+time.Millisecond, check)
+		if still := w.still(); silent && still < Bound {
+			w.timer(Bound-still+time.Millisecond, check)
 		} else if silent {
 			w.mistake(&w.score.Lapses, what+" ended and its core stands")
 		}

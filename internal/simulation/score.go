@@ -71,8 +71,8 @@ func (w *world) expect(p *process) {
 		if !stands() {
 			return
 		}
-		if calm := w.now.Sub(w.net.calmSince()); calm < Bound {
-			w.timer(Bound-calm+time.Millisecond, check)
+		if still := w.still(); still < Bound {
+			w.timer(Bound-still+time.Millisecond, check)
 			return
 		}
 		what := w.lacks(p)
@@ -95,6 +95,13 @@ func (w *world) expect(p *process) {
 		w.timer(Bound, check)
 	}
 	w.timer(Bound, check)
+}
+
+// still returns for how long nothing has been in the way of reports, nor anything
+// changed about deadlocked processes one of which waits for space in a queue: it takes
+// two refusals to confirm them as they are.
+func (w *world) still() time.Duration {
+	return min(w.now.Sub(w.net.calmSince()), w.now.Sub(w.truth.shifted))
 }
 
 // lacks says what the detector does not know of a deadlocked process, if

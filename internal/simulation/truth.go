@@ -150,6 +150,8 @@ type truth struct {
 	present map[*process]epochKey   // deadlocked now
 	since   []time.Time             // by process: provably deadlocked since; zero if not
 	told    []time.Time             // by process: when a confirmed verdict was last about it
+	shape   []uint64                // of the deadlocked, while one of them waits for space; empty otherwise
+	shifted time.Time               // when it last changed
 }
 
 func newTruth(w *world) *truth {
@@ -180,6 +182,36 @@ func (t *truth) look() {
 			t.since[i] = t.w.now
 			t.w.expect(p)
 		}
+	}
+	t.shift(dead)
+}
+
+// shift notes when something changes about deadlocked processes one of which waits for
+// space: who they are, for what they wait and who can grant it.
+func (t *truth) shift(dead set) {
+	if t.w.opt.Streams == 0 {
+		return
+	}
+	var shape []uint64
+	space := false
+	for i, p := range t.w.procs {
+		if !dead[i] {
+			continue
+		}
+		space = space || p.blocked.space != nil
+		shape = append(shape, uint64(i), p.blocked.epoch)
+		for _, by := range p.blocked.open(provable) {
+			shape = append(shape, uint64(len(by)))
+			for _, g := range by {
+				shape = append(shape, uint64(g.index))
+			}
+		}
+	}
+	if !space {
+		shape = nil
+	}
+	if !slices.Equal(shape, t.shape) {
+		t.shape, t.shifted = shape, t.w.now
 	}
 }
 
