@@ -21,8 +21,9 @@ func (d *Detector) conclude(r *round) {
 		d.ask(v)
 		return
 	}
-	v.noteRefusals(r)
 	before, figures := v.reason, r.figures()
+	v.noteRefusals(r, figures)
+	r.account(figures)
 	proven, objection := r.proof(figures)
 	v.reason = objection
 	switch {
@@ -247,14 +248,24 @@ func (r *round) figures() map[*queue]figures {
 }
 
 // untold returns the first of some processes whose agent has answered that what they
-// consume is not what its last heartbeat here said.
+// consume is not what its last heartbeat said that came before the round began: the
+// broker has counted since.
 func (r *round) untold(g *grantors) *node {
 	for _, n := range g.nodes {
-		if n.agent.beat < r.members[n.key.Agent] {
+		if r.beats[n.key.Agent] < r.members[n.key.Agent] {
 			return n
 		}
 	}
 	return nil
+}
+
+// account says of the queues whose consumers are all known, by the round, that they are.
+func (r *round) account(figures map[*queue]figures) {
+	for q, f := range figures {
+		if c := r.counts[q.name]; c.Err == "" && c.Consumers == f.members && f.untold == nil {
+			q.account(c.Consumers)
+		}
+	}
 }
 
 // objection holds the broker's figures for a queue against what is known of it.

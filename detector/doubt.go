@@ -1,6 +1,10 @@
 package detector
 
-import "github.com/waitgraph/waitgraph/detector/report"
+import (
+	"math"
+
+	"github.com/waitgraph/waitgraph/detector/report"
+)
 
 // doubt notes that nobody can tell any more what an agent's processes have done
 // with the requests in their queues.
@@ -54,18 +58,35 @@ func (r *resource) heldBeyond(a *agent) bool {
 	return false
 }
 
+// strangerGone is more consumers than a queue has.
+const strangerGone = math.MaxInt
+
 // outnumber notes that a queue has so many consumers, of whom not all are known. One
-// of the others may take what lies in it, give it up, and be gone at the next count.
+// of the others may take what lies in it, or comes to lie, give it up, and be gone at
+// the next count.
 func (q *queue) outnumber(consumers int) {
-	q.outnumbered = true
+	q.outnumbered, q.strangers = true, consumers
 	for r := range q.waiters {
 		r.outnumbered = max(r.outnumbered, consumers)
 	}
 }
 
-// account ends that for the requests that waited while there were no more consumers
-// than now, when all are known: those of whom nobody had told are among them.
+// missStrangers notes that the queue has no more than so many consumers now.
+func (q *queue) missStrangers(consumers int) {
+	if !q.outnumbered {
+		return
+	}
+	for r := range q.waiters {
+		if r.outnumbered > consumers {
+			r.outnumbered = strangerGone
+		}
+	}
+}
+
+// account notes that all consumers of the queue are known. Where there were never more,
+// those of whom nobody had told are among them.
 func (q *queue) account(consumers int) {
+	q.strangers = 0
 	if !q.outnumbered {
 		return
 	}
@@ -75,6 +96,18 @@ func (q *queue) account(consumers int) {
 			r.outnumbered = 0
 		}
 		q.outnumbered = q.outnumbered || r.outnumbered > 0
+	}
+}
+
+// doubtSilent notes that those who are left of the silent agents' consumers may take
+// what lies in a queue.
+func (q *queue) doubtSilent() {
+	for r := range q.waiters {
+		for a := range q.unknown {
+			if a.lost && r.kind != report.Buffer && !r.heldBeyond(a) {
+				r.doubt(a)
+			}
+		}
 	}
 }
 

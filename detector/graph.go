@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waitgraph/waitgraph/detector/report"
 	"github.com/waitgraph/waitgraph/detector/waitfor"
@@ -30,8 +31,8 @@ type resource struct {
 	// asked any more.
 	doubts map[*agent]struct{}
 	// outnumbered is the most consumers of the queue that the broker has counted
-	// while somebody waited and not all of them were known; 0 if they were, or
-	// have become so since.
+	// while not all of them were known; 0 if they were, or have become so since;
+	// strangerGone once it has counted fewer.
 	outnumbered int
 	missed      int // waits for it of agents that are silent
 
@@ -48,8 +49,12 @@ type queue struct {
 	unknown map[*agent]int
 	waiters map[*resource]struct{} // resources that refer to this queue
 
-	outnumbered bool // some waiters are
-	blocked     int  // of the members
+	counting    int       // how often the broker was asked to count it and has not done so
+	countAt     time.Time // when it was last asked
+	known       int       // the most members since the first of those times
+	strangers   int       // how many consumers it counted last, while not all are known; 0 otherwise
+	outnumbered bool      // some waiters are
+	blocked     int       // of the members
 	lastWorker  bool
 
 	grantor grantor
@@ -60,6 +65,9 @@ func (d *Detector) resource(w *report.Wait) *resource {
 	if name, ok := queueOf(w); ok && r.queue == nil {
 		r.queue = d.queue(name)
 		r.queue.waiters[r] = struct{}{}
+		if n := r.queue.strangers; n > 0 {
+			r.outnumbered, r.queue.outnumbered = n, true
+		}
 	}
 	return r
 }

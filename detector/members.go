@@ -81,6 +81,7 @@ func (d *Detector) join(n *node, name string) {
 		return
 	}
 	q.members.put(n)
+	q.known = max(q.known, q.members.len())
 	n.consumes = append(n.consumes, q)
 	if len(n.shown.waits) > 0 {
 		q.blocked++
@@ -127,17 +128,40 @@ func (d *Detector) dropUnknown(q *queue, a *agent) {
 // countMembers holds the broker's count of a queue's consumers against those that are
 // known. Once it has no more, nobody unknown is left.
 func (d *Detector) countMembers(q *queue, c QueueCounted) {
-	known := q.members.len()
-	switch {
-	case c.Err != "":
+	q.counting = max(0, q.counting-1)
+	if c.Err != "" {
 		return
-	case c.Consumers > known:
+	}
+	q.missStrangers(c.Consumers)
+	switch strangers := c.Consumers - max(q.known, q.members.len()); {
+	case strangers > q.silent():
 		q.outnumber(c.Consumers)
+	case strangers > 0:
+		q.doubtSilent()
+	}
+	if c.Consumers > q.members.len() {
 		return
-	case c.Consumers == known:
-		q.account(known)
 	}
 	for a := range q.unknown {
 		d.dropUnknown(q, a)
 	}
+}
+
+// silent returns how many consumers of the queue were of agents that fell silent.
+func (q *queue) silent() (n int) {
+	for _, members := range q.unknown {
+		n += members
+	}
+	return n
+}
+
+// countQueue has the broker count a queue for a round, or for none.
+func (d *Detector) countQueue(round uint64, name string) {
+	if q := d.queues[name]; q != nil {
+		if q.counting == 0 || d.now.Sub(q.countAt) >= roundTime {
+			q.known, q.counting = q.members.len(), 0
+		}
+		q.counting, q.countAt = q.counting+1, d.now
+	}
+	d.emit(CountQueue{Round: round, Queue: name})
 }

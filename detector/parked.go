@@ -38,7 +38,7 @@ func (d *Detector) settle() {
 			d.publishEnd(p.v, Resolved, CauseReleased, "", false)
 		case len(over) > 0 && cause != report.Granted.String():
 			d.publishEnd(p.v, Resolved, cause, "", false)
-		case p.heardOut():
+		case d.heardOut(&p):
 			d.publishEnd(p.v, Resolved, report.Granted.String(), "", true)
 		default:
 			keep = append(keep, p)
@@ -60,11 +60,25 @@ func (c core) split() (left, over core) {
 	return left, over
 }
 
-// heardOut reports whether the agents of all members have said since that no
-// more has happened than is known.
-func (p *parked) heardOut() bool {
-	return !slices.ContainsFunc(p.v.evidence(), func(m coreMember) bool {
-		a := m.node.agent
-		return !a.lost && !a.agreed.After(p.since)
+// heardOut reports whether those have said since that no report of theirs is missing who
+// could explain the end: the agents of the members and, where somebody may have joined
+// the consumers of a queue, all others.
+func (d *Detector) heardOut(p *parked) bool {
+	silent := func(a *agent) bool { return !a.lost && !a.heard.IsZero() && !a.agreed.After(p.since) }
+	if p.v.evidence().queued() {
+		for _, a := range d.agents {
+			if silent(a) {
+				return false
+			}
+		}
+		return true
+	}
+	return !slices.ContainsFunc(p.v.evidence(), func(m coreMember) bool { return silent(m.node.agent) })
+}
+
+// queued reports whether a member waits for the consumers of a queue.
+func (c core) queued() bool {
+	return slices.ContainsFunc(c, func(m coreMember) bool {
+		return slices.ContainsFunc(m.inside(), func(w coreWait) bool { return w.queue != nil })
 	})
 }

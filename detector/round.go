@@ -31,6 +31,7 @@ type round struct {
 	taken   map[report.Resource][]report.Agent // requests that were taken, and by whose processes
 	failed  map[report.Agent]*agent            // could not be asked
 	members map[report.Agent]uint64            // the heartbeat that tells of what an agent's processes consumed when it answered
+	beats   map[report.Agent]uint64            // the latest heartbeats of the consumers' agents when it began
 	doubted map[*resource]struct{}             // when the agents were asked
 	refused map[space]int                      // that was refused since the core was first asked about; how often until then
 	counts  map[string]*QueueCounted           // by queue; nil until counted
@@ -48,6 +49,7 @@ func (d *Detector) ask(v *verdict) {
 		answers: make(map[report.Key]report.State),
 		taken:   make(map[report.Resource][]report.Agent),
 		members: make(map[report.Agent]uint64),
+		beats:   v.core.beats(),
 		doubted: make(map[*resource]struct{}),
 		refused: v.refusedSince(),
 		counts:  make(map[string]*QueueCounted),
@@ -60,6 +62,23 @@ func (d *Detector) ask(v *verdict) {
 	}
 	d.count(r)
 	d.interrogate(r)
+}
+
+// beats returns the latest heartbeats of those who consume the queues that the core
+// waits for.
+func (c core) beats() map[report.Agent]uint64 {
+	all := make(map[report.Agent]uint64)
+	for i := range c {
+		for _, w := range c[i].waits {
+			if !w.inside || w.queue == nil {
+				continue
+			}
+			for _, n := range w.holders.nodes {
+				all[n.key.Agent] = n.agent.beat
+			}
+		}
+	}
+	return all
 }
 
 // drop ends the round under way about a verdict, if there is one, with nothing said.
@@ -113,7 +132,7 @@ func (d *Detector) count(r *round) {
 	}
 	for _, name := range r.queues() {
 		if r.counts[name] == nil {
-			d.emit(CountQueue{Round: r.id, Queue: name})
+			d.countQueue(r.id, name)
 		}
 	}
 }
@@ -296,6 +315,6 @@ func (d *Detector) countSilent() {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		d.emit(CountQueue{Queue: name})
+		d.countQueue(0, name)
 	}
 }

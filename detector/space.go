@@ -38,10 +38,17 @@ func (c core) spaces(do func(m *coreMember, s space)) {
 func (w *coreWait) isSpace() bool { return w.queue != nil && w.Kind == report.Buffer }
 
 // noteRefusals keeps what the answers of a complete round say, unless an earlier one
-// has said it.
-func (v *verdict) noteRefusals(r *round) {
+// has said it. Nothing holds that was said before the broker counted otherwise: somebody
+// may have made space who is gone.
+func (v *verdict) noteRefusals(r *round, figures map[*queue]figures) {
 	if v.refusals.first != nil && !v.refusals.of.sameEdges(r.core) {
 		v.refusals = refusals{}
+	}
+	for q, f := range figures {
+		if f.objection(q.name, r.counts[q.name]) != "" {
+			v.refusals = refusals{}
+			return
+		}
 	}
 	r.core.spaces(func(m *coreMember, s space) {
 		if v.refusals.first == nil {

@@ -22,13 +22,14 @@ import (
 //
 // A scripted world has none.
 type horizon struct {
-	w           *world
-	agents      map[report.Agent]*told
-	newest      map[string]uint64            // incarnations
-	waiting     map[report.Resource]*request // of which their callers have told
-	doubts      map[*request]map[report.Agent]bool
-	outnumbered map[*request]outnumbered
-	counted     map[uint64][]counted // by round
+	w         *world
+	agents    map[report.Agent]*told
+	newest    map[string]uint64            // incarnations
+	waiting   map[report.Resource]*request // of which their callers have told
+	doubts    map[*request]map[report.Agent]bool
+	crowds    map[*queue]*crowd
+	strangers map[*request]strangers
+	counted   map[uint64][]counted // by round
 }
 
 // told is what an agent has told, and when.
@@ -36,22 +37,15 @@ type told struct {
 	heard    time.Time
 	over     bool
 	beat     uint64
-	members  []report.Member // as of its latest heartbeat
+	members  []report.Member // as of its latest heartbeat; none once it is known to have ended
 	consumed map[string]bool // queues, ever
-}
-
-// outnumbered says that the broker has counted more consumers than had told while a
-// request waited, and whether the detector had heard of that then.
-type outnumbered struct {
-	consumers int
-	heard     bool
 }
 
 func newHorizon(w *world) *horizon {
 	return &horizon{
 		w: w, agents: make(map[report.Agent]*told), newest: make(map[string]uint64),
 		waiting: make(map[report.Resource]*request), doubts: make(map[*request]map[report.Agent]bool),
-		outnumbered: make(map[*request]outnumbered), counted: make(map[uint64][]counted),
+		crowds: make(map[*queue]*crowd), strangers: make(map[*request]strangers), counted: make(map[uint64][]counted),
 	}
 }
 
@@ -120,39 +114,6 @@ func (h *horizon) count(round uint64, q *queue) {
 	}
 }
 
-// tell takes note of how many consumers the broker has counted, as the detector is
-// told.
-func (h *horizon) tell(q *queue, consumers int) {
-	if h == nil {
-		return
-	}
-	known := 0
-	for _, a := range h.agents {
-		for _, m := range a.members {
-			if m.Queue == q.name {
-				known++
-			}
-		}
-	}
-	for _, p := range h.w.procs {
-		if p.blocked == nil {
-			continue
-		}
-		for _, r := range p.blocked.requests {
-			before := h.outnumbered[r]
-			switch {
-			case r.queue != q:
-			case consumers > known:
-				heard := before.heard || h.waiting[r.reply] == r
-				h.outnumbered[r] = outnumbered{max(before.consumers, consumers), heard}
-			case consumers == known && before.consumers <= consumers:
-				delete(h.outnumbered, r)
-			}
-		}
-	}
-	h.w.changed = true
-}
-
 // hear takes note of a batch that reaches the detector.
 func (h *horizon) hear(b *report.Batch) {
 	if h == nil || b.Agent.Incarnation < h.newest[b.Agent.Name] {
@@ -166,6 +127,7 @@ func (h *horizon) hear(b *report.Batch) {
 	}
 	if before != nil && before != a {
 		h.lose(report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]})
+		before.members = nil
 	}
 	h.newest[b.Agent.Name], a.heard = b.Agent.Incarnation, h.w.now
 	if a.over {
@@ -176,12 +138,14 @@ func (h *horizon) hear(b *report.Batch) {
 		for _, m := range b.Heartbeat.Members {
 			a.consumed[m.Queue] = true
 		}
+		h.meet()
 	}
 	for i := range b.States {
 		h.learn(&b.States[i])
 	}
 	if b.Heartbeat != nil && b.Heartbeat.Leaving {
 		h.lose(b.Agent)
+		a.members = nil
 	}
 }
 
@@ -193,8 +157,9 @@ func (h *horizon) learn(s *report.State) {
 		}
 		for _, r := range p.blocked.requests {
 			for _, w := range s.Waits {
-				if w.Resource == r.reply {
+				if w.Resource == r.reply && h.waiting[r.reply] != r {
 					h.waiting[r.reply] = r
+					h.inherit(r)
 				}
 			}
 		}
@@ -217,7 +182,7 @@ func (h *horizon) lapse() {
 // consumed.
 func (h *horizon) lose(id report.Agent) {
 	a := h.agents[id]
-	a.over, a.members = true, nil
+	a.over = true
 	for name, r := range h.waiting {
 		switch {
 		case r.closed:
@@ -244,13 +209,13 @@ func (h *horizon) trust(id report.Agent) {
 // doubtful reports whether the detector must not count on a request's being in
 // its queue.
 func (h *horizon) doubtful(r *request) bool {
-	return r.taker == nil && (len(h.doubts[r]) > 0 || h.outnumbered[r].consumers > 0)
+	return r.taker == nil && (len(h.doubts[r]) > 0 || h.strangers[r].ever)
 }
 
 // hidden reports whether the detector could not but believe that a request is
 // in its queue although it was taken, and answered or given up.
 func (h *horizon) hidden(r *request) bool {
-	return h.vanished(r) && !h.outnumbered[r].heard && (r.seen.unwatched || !h.doubts[r][r.seen.agent])
+	return h.vanished(r) && !h.strangers[r].evident && (r.seen.unwatched || !h.doubts[r][r.seen.agent])
 }
 
 // vanished reports whether a request was taken, and answered or given up, by

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -183,22 +184,20 @@ func (n *network) ask(e detector.Ask) {
 
 func (n *network) count(e detector.CountQueue) {
 	life := n.life
+	i := slices.IndexFunc(n.w.queues, func(q *queue) bool { return q.name == e.Queue })
+	if i < 0 {
+		panic(fmt.Sprintf("seed %d: there is no queue %q", n.w.score.Seed, e.Queue))
+	}
+	q := n.w.queues[i]
+	n.w.horizon.ask(q)
 	n.w.after(n.w.around(200*time.Microsecond), func() {
-		c := detector.QueueCounted{Round: e.Round, Queue: e.Queue}
-		i := slices.IndexFunc(n.w.queues, func(q *queue) bool { return q.name == e.Queue })
-		if i >= 0 {
-			q := n.w.queues[i]
-			c.Consumers, c.Ready = len(q.consumers), len(q.ready)
-			n.w.horizon.count(e.Round, q)
-		}
+		c := detector.QueueCounted{Round: e.Round, Queue: e.Queue, Consumers: len(q.consumers), Ready: len(q.ready)}
+		n.w.horizon.count(e.Round, q)
 		n.w.after(n.w.around(200*time.Microsecond), func() {
-			if n.life != life {
-				return
+			if n.life == life {
+				n.w.horizon.tell(q, c.Consumers)
+				n.step(c)
 			}
-			if i >= 0 {
-				n.w.horizon.tell(n.w.queues[i], c.Consumers)
-			}
-			n.step(c)
 		})
 	})
 }

@@ -102,7 +102,18 @@ func RandomOptions(seed uint64) Options {
 		opt.Restart = time.Duration(500+pick(1500)) * time.Millisecond
 	}
 	opt.Parts = pick(2) * pick(100)
+	if pick(12) == 0 {
+		opt.crash(pick(2) * 60)
+	}
 	return opt
+}
+
+// crash makes a world of one pool, one of whose workers no agent watches, in which
+// every timeout is a crash.
+func (o *Options) crash(leavers int) {
+	o.Servers, o.Pools, o.Workers, o.Clients = 1, 1, max(2, o.Workers), min(o.Clients, 4)
+	o.Strangers, o.Leavers, o.Timeouts, o.Crashes = 100, leavers, 100, 100
+	o.Upward, o.Forks, o.Streams, o.Drains = 60, 0, 0, 0
 }
 
 // last makes a world of few clients in which things last for longer than the

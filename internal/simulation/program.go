@@ -141,6 +141,7 @@ func (p *process) ask(w *wait, limit time.Duration) {
 	w.by = p
 	for _, r := range w.requests {
 		r.reply, r.from = p.host.mint(), w
+		p.world.horizon.sent(r)
 	}
 	p.began(w, limit)
 	for _, r := range slices.Clone(w.requests) {
