@@ -24,11 +24,11 @@ type refusals struct {
 }
 
 // spaces calls do with each wait of the core for space in a queue of the broker.
-func (c core) spaces(do func(m *coreMember, s space)) {
+func (c core) spaces(do func(m *coreMember, q *queue, s space)) {
 	for i := range c {
 		for _, w := range c[i].waits {
 			if w.inside && w.isSpace() {
-				do(&c[i], space{c[i].node, w.Resource})
+				do(&c[i], w.queue, space{c[i].node, w.Resource})
 			}
 		}
 	}
@@ -38,21 +38,19 @@ func (c core) spaces(do func(m *coreMember, s space)) {
 func (w *coreWait) isSpace() bool { return w.queue != nil && w.Kind == report.Buffer }
 
 // noteRefusals keeps what the answers of a complete round say, unless an earlier one
-// has said it. Nothing holds that was said before the broker counted otherwise: somebody
-// may have made space who is gone.
+// has said it. Nothing holds that was said before the broker counted a stranger: it may
+// have made space and be gone.
 func (v *verdict) noteRefusals(r *round, figures map[*queue]figures) {
 	if v.refusals.first != nil && !v.refusals.of.sameEdges(r.core) {
 		v.refusals = refusals{}
 	}
-	for q, f := range figures {
-		if f.objection(q.name, r.counts[q.name]) != "" {
-			v.refusals = refusals{}
-			return
-		}
-	}
-	r.core.spaces(func(m *coreMember, s space) {
+	r.core.spaces(func(m *coreMember, q *queue, s space) {
 		if v.refusals.first == nil {
 			v.refusals = refusals{r.core, make(map[space]int)}
+		}
+		if figures[q].objection(q.name, r.counts[q.name]) != "" {
+			delete(v.refusals.first, s)
+			return
 		}
 		answer := r.answers[m.node.key]
 		if _, known := v.refusals.first[s]; !known && answer.Epoch == m.epoch {
@@ -70,7 +68,7 @@ func (v *verdict) refusedSince() map[space]int {
 		return nil
 	}
 	since := make(map[space]int)
-	v.core.spaces(func(m *coreMember, s space) {
+	v.core.spaces(func(m *coreMember, _ *queue, s space) {
 		first, known := v.refusals.first[s]
 		if n, _ := refused(m.node.waits, s.on); known && n >= first+2 {
 			since[s] = first
