@@ -86,7 +86,6 @@ func (q *queue) missStrangers(consumers int) {
 // account notes that all consumers of the queue are known. Where there were never more,
 // those of whom nobody had told are among them.
 func (q *queue) account(consumers int) {
-	q.strangers = 0
 	if !q.outnumbered {
 		return
 	}

@@ -52,7 +52,7 @@ type queue struct {
 	counting    int       // how often the broker was asked to count it and has not done so
 	countAt     time.Time // when it was last asked
 	known       int       // the most members since the first of those times
-	strangers   int       // how many consumers it counted last, while not all are known; 0 otherwise
+	strangers   int       // how many consumers it counted last, if not all were known; 0 otherwise
 	outnumbered bool      // some waiters are
 	blocked     int       // of the members
 	lastWorker  bool

@@ -133,6 +133,7 @@ func (d *Detector) countMembers(q *queue, c QueueCounted) {
 		return
 	}
 	q.missStrangers(c.Consumers)
+	q.strangers = 0
 	switch strangers := c.Consumers - max(q.known, q.members.len()); {
 	case strangers > q.silent():
 		q.outnumber(c.Consumers)

@@ -7,7 +7,8 @@ type crowd struct {
 	counting int       // counts that were asked for and are not back
 	most     int       // consumers that were told of since the first of them was
 	strange  int       // how many the broker counted last, if more than most
-	loose    time.Time // until when the detector may go by a count of more than were told of
+	loose    bool      // the last count was of more than were told of
+	tight    time.Time // when it was not any more
 }
 
 // strangers says whether a request lay in its queue while that had consumers of whom
@@ -78,9 +79,8 @@ func (h *horizon) tell(q *queue, consumers int) {
 	c := h.crowd(q)
 	c.counting--
 	present, _ := h.known(q)
-	loose := consumers > present
-	if loose {
-		c.loose = h.w.now.Add(grace)
+	if loose := consumers > present; loose != c.loose {
+		c.loose, c.tight = loose, h.w.now
 	}
 	if c.strange = 0; consumers > c.most {
 		c.strange = consumers
@@ -94,7 +94,7 @@ func (h *horizon) tell(q *queue, consumers int) {
 				continue
 			}
 			s := h.strangers[r]
-			s.ever = s.ever || loose
+			s.ever = s.ever || c.loose
 			switch {
 			case c.strange > 0 && h.waiting[r.reply] == r:
 				s.evident, s.consumers = true, max(s.consumers, consumers)
@@ -109,7 +109,10 @@ func (h *horizon) tell(q *queue, consumers int) {
 
 // sent takes note of a request that may come to lie among strangers.
 func (h *horizon) sent(r *request) {
-	if h != nil && h.w.now.Before(h.crowd(r.queue).loose) {
+	if h == nil {
+		return
+	}
+	if c := h.crowd(r.queue); c.loose || h.w.now.Sub(c.tight) < grace {
 		h.strangers[r] = strangers{ever: true}
 	}
 }
