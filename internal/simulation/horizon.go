@@ -183,6 +183,7 @@ func (h *horizon) lapse() {
 func (h *horizon) lose(id report.Agent) {
 	a := h.agents[id]
 	a.over = true
+	h.meet()
 	for name, r := range h.waiting {
 		switch {
 		case r.closed:

@@ -50,11 +50,15 @@ func (h *horizon) known(q *queue) (present, ever int) {
 	return present, ever
 }
 
-// meet takes note of consumers that were told of.
+// meet takes note of the consumers that are told of. Of a queue without any nothing is
+// remembered.
 func (h *horizon) meet() {
 	for q, c := range h.crowds {
-		_, ever := h.known(q)
+		present, ever := h.known(q)
 		c.most = max(c.most, ever)
+		if present == 0 {
+			c.strange = 0
+		}
 	}
 }
 
