@@ -22,10 +22,11 @@ type resource struct {
 	// any consumer of the queue: its edge in the graph leads there. So does
 	// that of one who waits for space in the queue.
 	queue *queue
-	// vouched is how many can grant it altogether, by what its waiters say; 0 if
-	// they cannot tell, or there are none. While fewer are known, somebody else
-	// may grant it.
+	// vouched is how many can grant it altogether, by the most that a waiter says; 0
+	// if none can tell, or there are none. While fewer are known, somebody else may
+	// grant it. claims counts the waiters by what they say.
 	vouched int
+	claims  table[int, int]
 	// doubts are the agents of consumers that vanished while the request lay
 	// in the queue. They may have taken it and given it up, and cannot be
 	// asked any more.
@@ -110,11 +111,27 @@ func (r *resource) partial() bool {
 	return r.untaken() == nil && r.holders.len() < r.vouched
 }
 
-// vouch notes how many can grant r altogether, by what a waiter says: the latest
-// who spoke is right, since all say the same in the end.
-func (d *Detector) vouch(r *resource, holders int) {
-	if r.vouched != holders {
-		r.vouched = holders
+// claim notes that so many more waiters say, or say no more, how many can grant r.
+// Those of one agent say the same in the end; where others differ, who says most is
+// held to be right: it costs a verdict at worst.
+func (d *Detector) claim(r *resource, holders, waiters int) {
+	if holders == 0 {
+		return
+	}
+	n, _ := r.claims.get(holders)
+	n += waiters
+	most := r.vouched
+	if n > 0 {
+		r.claims.put(holders, n)
+		most = max(most, holders)
+	} else if r.claims.remove(holders); holders == most {
+		most = 0
+		for h := range r.claims.keys() {
+			most = max(most, h)
+		}
+	}
+	if r.vouched != most {
+		r.vouched = most
 		d.complete(r)
 	}
 }
@@ -255,16 +272,14 @@ func (d *Detector) showWaits(n *node, need int, waits []report.Wait) {
 	for i := range waits {
 		r := d.resource(&waits[i])
 		r.waiters.put(n, struct{}{})
-		d.vouch(r, waits[i].Holders)
+		d.claim(r, waits[i].Holders, 1)
 		n.shown.waits = append(n.shown.waits, target{waits[i], r})
 	}
 	d.block(n)
 	for _, t := range before {
+		d.claim(t.on, t.wait.Holders, -1)
 		if !awaits(waits, t.on.name) {
 			t.on.waiters.remove(n)
-			if t.on.waiters.len() == 0 {
-				d.vouch(t.on, 0)
-			}
 			d.collectResource(t.on)
 		}
 	}
