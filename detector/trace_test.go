@@ -23,7 +23,9 @@ import (
 //	    P's state from now on; it is sent at once unless silent; lost, it is
 //	    sent and never arrives. In waits, x:r is reply r whose request lies in queue x, and space:x is space in
 //	    that queue; in holds and waits lock:, permit:, buffer: and item: name the kind, and in waits =2 says that two
-//	    can grant it. hop= is the chain of the last hold, refusals= how often space was refused.
+//	    can grant it. hop= is the chain of the last hold, in which r1? is a reply that its process can do without;
+//	    refusals= is how often space was refused.
+//	forget p=P          P's agent does not know it any more, and says so when it is asked
 //	send p=P            send again what P's state was when it was last sent
 //	answer [agent=a] [oldest] [taken=(r1)]   answer the questions asked of a, or only the oldest of each agent
 //	unreachable agent=a
@@ -90,6 +92,9 @@ func (p *play) run(t *testing.T, td *datadriven.TestData) string {
 		return p.stats()
 	case "flows":
 		return p.flows()
+	case "forget":
+		delete(p.states, arg(td, "p"))
+		return ""
 	case "restart":
 		name := arg(td, "agent")
 		p.agents[name] = report.Agent{Name: name, Incarnation: p.agent(name).Incarnation + 1}
@@ -186,8 +191,8 @@ func (p *play) state(_ *testing.T, td *datadriven.TestData) []detector.Effect {
 		last := &s.Holds[len(s.Holds)-1]
 		n := len(f)
 		last.Chain = append(last.Chain, report.Hop{
-			Key: p.key(strings.Join(f[:n-2], ":")), Epoch: number(f[n-2]), Reply: report.Resource(f[n-1]),
-			Deadline: p.now.Add(5 * time.Second),
+			Key: p.key(strings.Join(f[:n-2], ":")), Epoch: number(f[n-2]), Reply: report.Resource(strings.TrimSuffix(f[n-1], "?")),
+			Deadline: p.now.Add(5 * time.Second), Partial: strings.HasSuffix(f[n-1], "?"),
 		})
 	}
 	if c, ok := report.ParseCause(arg(td, "ended")); ok {
