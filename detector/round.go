@@ -68,11 +68,13 @@ func (d *Detector) ask(v *verdict) {
 // waits for.
 func (c core) beats() map[report.Agent]uint64 {
 	all := make(map[report.Agent]uint64)
+	seen := make(map[*queue]struct{})
 	for i := range c {
 		for _, w := range c[i].waits {
-			if !w.inside || w.queue == nil {
+			if _, known := seen[w.queue]; known || !w.inside || w.queue == nil {
 				continue
 			}
+			seen[w.queue] = struct{}{}
 			for _, n := range w.holders.nodes {
 				all[n.key.Agent] = n.agent.beat
 			}
