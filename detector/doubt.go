@@ -15,16 +15,21 @@ func (d *Detector) doubt(a *agent) {
 			continue
 		}
 		for r := range q.waiters {
-			if r.kind == report.Buffer || r.heldBeyond(a) {
-				continue
-			}
-			r.doubt(a)
+			r.doubtUntaken(a)
 		}
 	}
 	for r := range a.owed {
 		if d.resources[r.name] == r && !r.heldBeyond(a) {
 			r.doubt(a)
 		}
+	}
+}
+
+// doubtUntaken doubts a request unless somebody else is known to have it. Of space in a
+// queue there is nothing to doubt.
+func (r *resource) doubtUntaken(a *agent) {
+	if r.kind != report.Buffer && !r.heldBeyond(a) {
+		r.doubt(a)
 	}
 }
 
@@ -103,8 +108,8 @@ func (q *queue) account(consumers int) {
 func (q *queue) doubtSilent() {
 	for r := range q.waiters {
 		for a := range q.unknown {
-			if a.lost && r.kind != report.Buffer && !r.heldBeyond(a) {
-				r.doubt(a)
+			if a.lost {
+				r.doubtUntaken(a)
 			}
 		}
 	}

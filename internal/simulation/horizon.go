@@ -119,15 +119,13 @@ func (h *horizon) hear(b *report.Batch) {
 	if h == nil || b.Agent.Incarnation < h.newest[b.Agent.Name] {
 		return
 	}
-	before := h.agents[report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]}]
 	a := h.agents[b.Agent]
 	if a == nil {
 		a = &told{consumed: make(map[string]bool)}
 		h.agents[b.Agent] = a
 	}
-	if before != nil && before != a {
-		h.lose(report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]})
-		before.members = nil
+	if before := (report.Agent{Name: b.Agent.Name, Incarnation: h.newest[b.Agent.Name]}); before != b.Agent && h.agents[before] != nil {
+		h.end(before)
 	}
 	h.newest[b.Agent.Name], a.heard = b.Agent.Incarnation, h.w.now
 	if a.over {
@@ -144,9 +142,14 @@ func (h *horizon) hear(b *report.Batch) {
 		h.learn(&b.States[i])
 	}
 	if b.Heartbeat != nil && b.Heartbeat.Leaving {
-		h.lose(b.Agent)
-		a.members = nil
+		h.end(b.Agent)
 	}
+}
+
+// end loses an agent that is known to have ended, and its processes with it.
+func (h *horizon) end(id report.Agent) {
+	h.lose(id)
+	h.agents[id].members = nil
 }
 
 // learn takes note of the requests that a process has sent.
